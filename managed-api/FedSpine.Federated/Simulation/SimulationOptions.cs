@@ -1,0 +1,107 @@
+namespace FedSpine.Federated.Simulation;
+
+public enum SimulationTask
+{
+    Classification,
+    CausalLm,
+}
+
+/// <summary>Everything that decides a run, and nothing else: the run folder's config.json. Repeating it repeats the run.</summary>
+public sealed record SimulationOptions
+{
+    /// <summary>Hugging Face folder; null: the bundled sample encoder.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Training data; null: the bundled sample.</summary>
+    public string? Data { get; init; }
+
+    /// <summary>Test data; null: a tenth of the training data is held out.</summary>
+    public string? EvalData { get; init; }
+
+    public SimulationTask Task { get; init; } = SimulationTask.Classification;
+
+    /// <summary>Column names or 0-based numbers; null: found by the usual names.</summary>
+    public string? TextColumn { get; init; }
+
+    public string? LabelColumn { get; init; }
+
+    public string? DomainColumn { get; init; }
+
+    public int Devices { get; init; } = 8;
+
+    /// <summary>Fraction of the devices in each round, (0, 1].</summary>
+    public double Participation { get; init; } = 0.5;
+
+    public int Rounds { get; init; } = 16;
+
+    /// <summary>Optimizer steps of a participant in a round.</summary>
+    public int LocalSteps { get; init; } = 40;
+
+    /// <summary>Local steps between two pruning events.</summary>
+    public int PruneInterval { get; init; } = 10;
+
+    /// <summary>Fraction of the blocks' prunable parameters to remove, [0, 0.95].</summary>
+    public double TargetSparsity { get; init; } = 0.5;
+
+    /// <summary>s-ucb, e-ucb, thompson, epsilon-greedy, random, fixed, oracle.</summary>
+    public string Policy { get; init; } = "s-ucb";
+
+    /// <summary>svd, hetlora, flora, fedavg.</summary>
+    public string Aggregation { get; init; } = "svd";
+
+    /// <summary>iid, dirichlet:ALPHA, shards:N, domains.</summary>
+    public string Partition { get; init; } = "domains";
+
+    /// <summary>taylor, lora-gradient, activation, magnitude, random.</summary>
+    public string Criterion { get; init; } = "taylor";
+
+    /// <summary>Largest LoRA rank a policy may pick.</summary>
+    public int Rank { get; init; } = 16;
+
+    public int MinRank { get; init; } = 2;
+
+    /// <summary>LoRA scale s = alpha / rank, kept equal for all ranks: alpha is given for <see cref="Rank"/>.</summary>
+    public double Alpha { get; init; } = 32;
+
+    /// <summary>Linear roles that get an adapter: all, or names such as query, value.</summary>
+    public string Targets { get; init; } = "all";
+
+    public int Batch { get; init; } = 16;
+
+    /// <summary>Longest sequence, in tokens.</summary>
+    public int Length { get; init; } = 64;
+
+    public double LearningRate { get; init; } = 2e-3;
+
+    /// <summary>small, or paper (Jetson TX2, Xavier NX, AGX Xavier as 3 : 4 : 1).</summary>
+    public string Fleet { get; init; } = "paper";
+
+    /// <summary>Evaluate the mean accuracy every so many rounds (and always after the last).</summary>
+    public int EvaluateEvery { get; init; } = 2;
+
+    /// <summary>Most test examples used between rounds; the final figures use all.</summary>
+    public int EvaluateExamples { get; init; } = 256;
+
+    /// <summary>Also run the same federation without pruning, for comparison.</summary>
+    public bool Reference { get; init; } = true;
+
+    /// <summary>Accuracy (or perplexity) whose virtual time is reported; null: 98 % of the unpruned reference's final value.</summary>
+    public double? TargetAccuracy { get; init; }
+
+    public ulong Seed { get; init; } = 1;
+}
+
+/// <summary>What a run tells whoever watches it. Called from the coordinator's thread only.</summary>
+public interface ISimulationProgress
+{
+    /// <summary>A phase begins: "loading", "base evaluation", "unpruned reference", "federating", "final evaluation", "writing".</summary>
+    void Phase(string name, int rounds);
+
+    /// <summary>A participant of the present round finished.</summary>
+    void DeviceFinished(int round, int finished, int participants);
+
+    void RoundFinished(Reporting.RoundRecord round);
+
+    /// <summary>Something the user should know that is not an error.</summary>
+    void Note(string message);
+}
