@@ -109,7 +109,7 @@ public interface IComputeBackend : IDisposable
 
     /// <summary>
     /// m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; w -= lr (mhat / (sqrt(vhat) + eps) + decay w), with g first multiplied by
-    /// gradScale[0] (the clip factor; absent: 1). Loshchilov and Hutter, arXiv 1711.05101.
+    /// gradScale[0] (the clip factor; absent: 1; 0, a void step: nothing changes). Loshchilov and Hutter, arXiv 1711.05101.
     /// </summary>
     void AdamW(DeviceSpan<float> w, DeviceSpan<float> m, DeviceSpan<float> v, DeviceSpan<float> g, DeviceSpan<float> gradScale, in AdamWStep step);
 

@@ -45,6 +45,9 @@ public unsafe interface ISimd<TVector> where TVector : unmanaged
     /// <summary>The magnitude of x with the sign of y.</summary>
     static abstract TVector CopySign(TVector x, TVector y);
 
+    /// <summary>y where x > 0, else 0.</summary>
+    static abstract TVector WherePositive(TVector x, TVector y);
+
     /// <summary>Sum of the lanes, in a fixed order.</summary>
     static abstract float Sum(TVector x);
 

@@ -55,6 +55,9 @@ public readonly unsafe struct SimdScalar : ISimd<float>
     public static float CopySign(float x, float y) => MathF.CopySign(x, y);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float WherePositive(float x, float y) => x > 0 ? y : 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(float x) => x;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
