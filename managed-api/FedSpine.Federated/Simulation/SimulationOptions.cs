@@ -49,8 +49,8 @@ public sealed record SimulationOptions
     /// <summary>svd, hetlora, flora, fedavg.</summary>
     public string Aggregation { get; init; } = "svd";
 
-    /// <summary>iid, dirichlet:ALPHA, shards:N, domains.</summary>
-    public string Partition { get; init; } = "domains";
+    /// <summary>iid, dirichlet:ALPHA, shards:N, domains; null: domains where the data has them, else dirichlet:1 (classification) or iid.</summary>
+    public string? Partition { get; init; }
 
     /// <summary>taylor, lora-gradient, activation, magnitude, random.</summary>
     public string Criterion { get; init; } = "taylor";
@@ -73,8 +73,8 @@ public sealed record SimulationOptions
 
     public double LearningRate { get; init; } = 2e-3;
 
-    /// <summary>small, or paper (Jetson TX2, Xavier NX, AGX Xavier as 3 : 4 : 1).</summary>
-    public string Fleet { get; init; } = "paper";
+    /// <summary>jetson (TX2, Xavier NX, AGX Xavier as 3 : 4 : 1) or uniform.</summary>
+    public string Fleet { get; init; } = "jetson";
 
     /// <summary>Evaluate the mean accuracy every so many rounds (and always after the last).</summary>
     public int EvaluateEvery { get; init; } = 2;

@@ -1,0 +1,43 @@
+using FedSpine.Engine;
+
+namespace FedSpine.Federated.Simulation;
+
+/// <summary>
+/// Who takes part in a round: random, but in turns, so that every device has played once before any plays again. A pure function
+/// of seed and round.
+/// </summary>
+public sealed class ParticipantSampler(int devices, double participation, ulong seed)
+{
+    private const ulong Stream = 0x5A3B;
+
+    /// <summary>Participants in each round.</summary>
+    public int PerRound { get; } = Math.Clamp((int)Math.Round(devices * participation), 1, devices);
+
+    /// <summary>Rounds within which every device is sure to have played: a turn, and one more where turns straddle rounds.</summary>
+    public int RoundsPerTurn => (devices + PerRound - 1) / PerRound + (devices % PerRound == 0 ? 0 : 1);
+
+    /// <summary>Device numbers of round <paramref name="round"/> (from 1), ascending.</summary>
+    public int[] Participants(int round)
+    {
+        // A turn deals all devices into rounds; when the count does not divide, the last round of a turn is filled with devices
+        // that come first in the next turn.
+        long first = (long)(round - 1) * PerRound;
+        var chosen = new List<int>(PerRound);
+        for (long at = first; chosen.Count < PerRound; at++)
+        {
+            int device = Turn(at / devices)[at % devices];
+            if (!chosen.Contains(device))
+                chosen.Add(device);
+        }
+
+        chosen.Sort();
+        return [.. chosen];
+    }
+
+    private int[] Turn(long turn)
+    {
+        int[] order = [.. Enumerable.Range(0, devices)];
+        new DeterministicRandom(seed, Stream, (ulong)turn).Shuffle<int>(order);
+        return order;
+    }
+}
