@@ -107,13 +107,17 @@ public sealed record RunSummary
     public required double? PerplexityUnpruned { get; init; }
     public required double? PerplexityBase { get; init; }
     public required double VirtualSeconds { get; init; }
-    public required double VirtualSecondsUnpruned { get; init; }
+
+    /// <summary>Null, as everything of the unpruned reference, when it did not run.</summary>
+    public required double? VirtualSecondsUnpruned { get; init; }
 
     /// <summary>Virtual time at which the mean accuracy first came within TargetAccuracy (perplexity: fell to it); null if never.</summary>
     public required double? VirtualSecondsToTarget { get; init; }
     public required double? TargetAccuracy { get; init; }
     public required long BytesUp { get; init; }
     public required long BytesDown { get; init; }
+    public required long? BytesUpUnpruned { get; init; }
+    public required long? BytesDownUnpruned { get; init; }
     public required long ParametersBefore { get; init; }
 
     /// <summary>Mean over devices.</summary>
@@ -123,6 +127,11 @@ public sealed record RunSummary
     public required long PrunableBefore { get; init; }
     public required double PrunableAfter { get; init; }
 
+    /// <summary>Per layer of the unpruned model; what is left of it is in the device records.</summary>
+    public required IReadOnlyList<int> QueryHeadsBefore { get; init; }
+    public required IReadOnlyList<int> KeyValueHeadsBefore { get; init; }
+    public required IReadOnlyList<int> FfnWidthsBefore { get; init; }
+
     /// <summary>Measured on the host: a batch through the pruned models over the same through the unpruned one, median.</summary>
     public required double InferenceTimeRatio { get; init; }
 
@@ -131,7 +140,7 @@ public sealed record RunSummary
     public required double WallSeconds { get; init; }
     public required long PeakRssBytes { get; init; }
 
-    /// <summary>Curve of the unpruned reference: virtual seconds and accuracy (or perplexity) per evaluated round.</summary>
+    /// <summary>Curve of the unpruned reference: virtual seconds and accuracy (or perplexity) per evaluated round. Empty when it did not run.</summary>
     public required IReadOnlyList<CurvePoint> Unpruned { get; init; }
 }
 
