@@ -2,29 +2,34 @@ using System.Runtime.CompilerServices;
 
 namespace FedSpine.Kernels.Formulas;
 
-/// <summary>Elementary functions over vectors of any width, to about 1e-6 relative (measured: VectorMathTests). NaN stays NaN.</summary>
+/// <summary>Transcendental functions on vectors of any width, from the same algebra lane by lane. NaN stays NaN.</summary>
 public static class VectorMath
 {
     /// <summary>
-    /// e^x for x in [-87.3, 88.3]; beyond, the value at the end of that range (1.2e-38, 2.4e38), never 0 or infinity.
-    /// Cody-Waite reduction by ln 2 and the polynomial of Moshier's Cephes (expf).
+    /// e^x to about 1 ulp: x = n ln 2 + r with |r| &lt;= ln 2 / 2, e^r by the degree-7 polynomial of Cephes' expf, then 2^n in two
+    /// halves so that results underflow gradually to 0 and overflow to infinity. NaN stays NaN.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Exp<TSimd, TVector>(TVector x) where TSimd : struct, ISimd<TVector> where TVector : unmanaged
     {
-        // x is the second operand of Min and Max: the one they return when it is NaN.
-        x = TSimd.Max(TSimd.Broadcast(-87.336f), TSimd.Min(TSimd.Broadcast(88.376f), x));
-        var n = TSimd.Round(TSimd.Multiply(x, TSimd.Broadcast(1.44269504f)));
-        var r = TSimd.MultiplyAdd(n, TSimd.Broadcast(-0.693359375f), x);
+        // The bound comes first: where one operand is NaN, x86 returns the second.
+        x = TSimd.Max(TSimd.Broadcast(-150f), TSimd.Min(TSimd.Broadcast(150f), x));
+        TVector n = TSimd.Round(TSimd.Multiply(x, TSimd.Broadcast(1.44269504088896341f)));
+        // ln 2 in two parts: the first has few bits, so that n * part is exact.
+        TVector r = TSimd.MultiplyAdd(n, TSimd.Broadcast(-0.693359375f), x);
         r = TSimd.MultiplyAdd(n, TSimd.Broadcast(2.12194440e-4f), r);
-        var p = TSimd.Broadcast(1.9875691500e-4f);
-        p = TSimd.MultiplyAdd(p, r, TSimd.Broadcast(1.3981999507e-3f));
-        p = TSimd.MultiplyAdd(p, r, TSimd.Broadcast(8.3334519073e-3f));
-        p = TSimd.MultiplyAdd(p, r, TSimd.Broadcast(4.1665795894e-2f));
-        p = TSimd.MultiplyAdd(p, r, TSimd.Broadcast(1.6666665459e-1f));
-        p = TSimd.MultiplyAdd(p, r, TSimd.Broadcast(5.0000001201e-1f));
-        p = TSimd.MultiplyAdd(p, TSimd.Multiply(r, r), TSimd.Add(r, TSimd.Broadcast(1)));
-        return TSimd.ScaleByPowerOfTwo(p, n);
+
+        TVector y = TSimd.Broadcast(1.9875691500e-4f);
+        y = TSimd.MultiplyAdd(y, r, TSimd.Broadcast(1.3981999507e-3f));
+        y = TSimd.MultiplyAdd(y, r, TSimd.Broadcast(8.3334519073e-3f));
+        y = TSimd.MultiplyAdd(y, r, TSimd.Broadcast(4.1665795894e-2f));
+        y = TSimd.MultiplyAdd(y, r, TSimd.Broadcast(1.6666665459e-1f));
+        y = TSimd.MultiplyAdd(y, r, TSimd.Broadcast(0.5f));
+        y = TSimd.MultiplyAdd(y, TSimd.Multiply(r, r), r);
+        y = TSimd.Add(y, TSimd.Broadcast(1f));
+
+        TVector half = TSimd.Round(TSimd.Multiply(n, TSimd.Broadcast(0.5f)));
+        return TSimd.ScaleByPowerOfTwo(TSimd.ScaleByPowerOfTwo(y, half), TSimd.Subtract(n, half));
     }
 
     /// <summary>1 / (1 + e^-x).</summary>
