@@ -86,6 +86,14 @@ public sealed class DeterministicRandom
         }
     }
 
+    /// <summary>A well-mixed seed from a seed and a counter (step, site), without a generator.</summary>
+    public static ulong Mix(ulong seed, ulong counter)
+    {
+        ulong state = seed;
+        state = SplitMix(ref state) ^ counter;
+        return SplitMix(ref state);
+    }
+
     private static ulong SplitMix(ref ulong state)
     {
         ulong z = state += 0x9E3779B97F4A7C15;

@@ -1,0 +1,85 @@
+using FedSpine.Kernels.Formulas;
+using FedSpine.Kernels.Memory;
+
+namespace FedSpine.Engine.Models;
+
+internal sealed partial class DecoderPass
+{
+    /// <inheritdoc/>
+    public override void Backward(PassContext c, DeviceSpan<float> d)
+    {
+        int rows = c.Rows, W = _model.Spec.Width;
+        bool all = _model.Trainable == Trainable.All;
+        for (int l = _activations.Length - 1; l >= c.FirstTrainedLayer; l--)
+        {
+            var layer = _model.Layers[l];
+            var shape = layer.Spec;
+            ref var a = ref _activations[l];
+
+            // Feed-forward: d = dL/dx2 becomes dL/dx1
+            var dy = c.Drop(d, FfnSite(l));                                      // (B*T, W)
+            var h = c.Rent(rows * shape.FfnWidth);                                          // (B*T, F)
+            c.Backend.Map<SwiGlu>(h, a.Gate, a.Up);
+            var dh = c.Rent(rows * shape.FfnWidth);                                         // (B*T, F)
+            c.LinearBackward(dh, layer.Down, dy, h, a.HA, rows);
+            c.ReleaseDropped(dy);
+            c.Observer?.OnBackwardFfn(c.Backend, c.Workspace, l, h, dh, c.Lengths, c.B, c.T);
+            var dgate = h; // h is no longer needed                                         // (B*T, F)
+            c.Backend.Map<SwiGluBackwardGate>(dgate, a.Gate, a.Up, dh);
+            c.Backend.Map<SwiGluBackwardUp>(dh, a.Gate, dh); // dh becomes dup
+            c.Release(a.Gate);
+            c.Release(a.Up);
+            var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm);                                // (B*T, W)
+            var dn = c.Rent(rows * W);                                                      // (B*T, W)
+            c.LinearBackward(dn, layer.Gate!, dgate, xn1, a.GA, rows);
+            c.LinearBackward(dn, layer.Up, dh, xn1, a.UA, rows, accumulate: true);
+            c.Release(dgate);
+            c.Release(dh);
+            c.Release(xn1);
+            c.Backend.RmsNormBackward(d, layer.FfnNorm.Gradient, dn, a.X1, layer.FfnNorm.Value, a.Rstd1, rows, W, accumulate: true);
+            c.Release(dn);
+            c.Release(a.X1);
+            c.Release(a.Rstd1);
+
+            // Attention: d = dL/dx1 becomes dL/dx
+            dy = c.Drop(d, AttentionSite(l));                                    // (B*T, W)
+            var d_o = c.Rent(rows * shape.QuerySize);                                       // (B, T, QH*D)
+            c.LinearBackward(d_o, layer.Output, dy, a.O, a.OA, rows);
+            c.ReleaseDropped(dy);
+            c.Observer?.OnBackwardAttention(c.Backend, c.Workspace, l, a.O, d_o, c.Lengths, c.B, c.T);
+            var dq = c.Rent(rows * shape.QuerySize);                                        // (B, T, QH*D)
+            var dk = c.Rent(rows * shape.KeyValueSize);                                     // (B, T, KVH*D)
+            var dv = c.Rent(rows * shape.KeyValueSize);                                     // (B, T, KVH*D)
+            c.Backend.AttentionBackward(dq, dk, dv, d_o, a.Q, a.K, a.V, a.O, a.Lse, c.Lengths, Shape(c, shape));
+            c.Release(d_o);
+            c.Release(a.Q);
+            c.Release(a.K);
+            c.Release(a.V);
+            c.Release(a.O);
+            c.Release(a.Lse);
+            c.Backend.Rope(dq, _rope[l], c.B, c.T, shape.QueryHeads, shape.HeadSize, inverse: true);
+            c.Backend.Rope(dk, _rope[l], c.B, c.T, shape.KeyValueHeads, shape.HeadSize, inverse: true);
+            bool below = l > c.FirstTrainedLayer || all; // else nothing below learns: dL/dx is not formed
+            var xn = Norm(c, a.X, a.Rstd, layer.AttentionNorm);                             // (B*T, W)
+            dn = below ? c.Rent(rows * W) : default;                                        // (B*T, W)
+            c.LinearBackward(dn, layer.Query, dq, xn, a.QA, rows);
+            c.LinearBackward(dn, layer.Key, dk, xn, a.KA, rows, accumulate: true);
+            c.LinearBackward(dn, layer.Value, dv, xn, a.VA, rows, accumulate: true);
+            c.Release(dq);
+            c.Release(dk);
+            c.Release(dv);
+            c.Release(xn);
+            if (below)
+                c.Backend.RmsNormBackward(d, layer.AttentionNorm.Gradient, dn, a.X, layer.AttentionNorm.Value, a.Rstd, rows, W, accumulate: true);
+            c.Release(dn);
+            c.Release(a.X);
+            c.Release(a.Rstd);
+        }
+
+        if (!all)
+            return;
+        var de = c.Drop(d, EmbeddingSite);
+        c.Backend.EmbeddingBackward(_model.Embeddings.Words.Gradient, c.Ids, de, rows, W);
+        c.ReleaseDropped(de);
+    }
+}

@@ -1,0 +1,110 @@
+using FedSpine.Kernels;
+using FedSpine.Kernels.Formulas;
+using FedSpine.Kernels.Memory;
+
+namespace FedSpine.Engine.Models;
+
+/// <summary>
+/// LLaMA, Mistral, Qwen2: pre-norm blocks, x1 = x + o_proj(attention(rope(q, k), v)) with q, k, v of RMSNorm(x), and
+/// x2 = x1 + down(silu(gate) * up) with gate, up of RMSNorm(x1). The final norm belongs to the head.
+/// </summary>
+internal sealed partial class DecoderPass : TransformerPass
+{
+    private readonly Model _model;
+    private readonly RopeTables _rope;
+    private readonly Activations[] _activations;
+
+    /// <summary>What one block keeps.</summary>
+    private struct Activations
+    {
+        public DeviceSpan<float> X;     // (B*T, W) input
+        public DeviceSpan<float> Rstd;  // (B*T) of RMSNorm(x)
+        public DeviceSpan<float> Q;     // (B, T, QH*D), rotated
+        public DeviceSpan<float> K;     // (B, T, KVH*D), rotated
+        public DeviceSpan<float> V;     // (B, T, KVH*D)
+        public DeviceSpan<float> O;     // (B, T, QH*D)
+        public DeviceSpan<float> Lse;   // (B, QH, T)
+        public DeviceSpan<float> X1;    // (B*T, W) after attention
+        public DeviceSpan<float> Rstd1; // (B*T) of RMSNorm(x1)
+        public DeviceSpan<float> Gate;  // (B*T, F)
+        public DeviceSpan<float> Up;    // (B*T, F)
+        public DeviceSpan<float> QA, KA, VA, OA, GA, UA, HA; // (B*T, r) x A^T of q, k, v, o, gate, up, down
+    }
+
+    public DecoderPass(Model model, int maxT)
+    {
+        _model = model;
+        _activations = new Activations[model.Layers.Count];
+        _rope = new RopeTables(model, maxT);
+    }
+
+    public override DeviceSpan<float> Forward(PassContext c)
+    {
+        int rows = c.Rows, W = _model.Spec.Width;
+        var x = c.Rent(rows * W);                                                           // (B*T, W)
+        c.Backend.EmbeddingForward(x, c.Ids, _model.Embeddings.Words.Value, rows, W);
+        c.DropInPlace(x, EmbeddingSite);
+        for (int l = 0; l < _activations.Length; l++)
+        {
+            var layer = _model.Layers[l];
+            var shape = layer.Spec;
+            ref var a = ref _activations[l];
+
+            // Attention
+            a.X = x;
+            a.Rstd = c.Rent(rows);
+            var xn = Norm(c, x, a.Rstd, layer.AttentionNorm);                               // (B*T, W)
+            c.ReleaseUnlessKept(a.Rstd, l);
+            a.Q = c.Linear(layer.Query, xn, rows, l, out a.QA);                             // (B, T, QH*D)
+            a.K = c.Linear(layer.Key, xn, rows, l, out a.KA);                               // (B, T, KVH*D)
+            a.V = c.Linear(layer.Value, xn, rows, l, out a.VA);                             // (B, T, KVH*D)
+            c.Release(xn);
+            c.Backend.Rope(a.Q, _rope[l], c.B, c.T, shape.QueryHeads, shape.HeadSize);
+            c.Backend.Rope(a.K, _rope[l], c.B, c.T, shape.KeyValueHeads, shape.HeadSize);
+            a.O = c.Rent(rows * shape.QuerySize);                                           // (B, T, QH*D)
+            a.Lse = c.Rent(rows * shape.QueryHeads);                                        // (B, QH, T)
+            c.Backend.AttentionForward(a.O, a.Lse, a.Q, a.K, a.V, c.Lengths, Shape(c, shape));
+            c.ReleaseUnlessKept(a.Q, l);
+            c.ReleaseUnlessKept(a.K, l);
+            c.ReleaseUnlessKept(a.V, l);
+            c.ReleaseUnlessKept(a.Lse, l);
+            a.X1 = c.Linear(layer.Output, a.O, rows, l, out a.OA);                          // (B*T, W)
+            c.DropInPlace(a.X1, AttentionSite(l));
+            c.Backend.Map<Add>(a.X1, a.X1, x);
+            c.ReleaseUnlessKept(a.X, l);
+
+            // Feed-forward
+            a.Rstd1 = c.Rent(rows);
+            var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm);                                // (B*T, W)
+            c.ReleaseUnlessKept(a.Rstd1, l);
+            a.Gate = c.Linear(layer.Gate!, xn1, rows, l, out a.GA);                         // (B*T, F)
+            a.Up = c.Linear(layer.Up, xn1, rows, l, out a.UA);                              // (B*T, F)
+            c.Release(xn1);
+            var h = c.Rent(rows * shape.FfnWidth);                                          // (B*T, F)
+            c.Backend.Map<SwiGlu>(h, a.Gate, a.Up);
+            c.ReleaseUnlessKept(a.Gate, l);
+            c.ReleaseUnlessKept(a.Up, l);
+            c.Observer?.OnForward(c.Backend, c.Workspace, l, a.O, h, c.Lengths, c.B, c.T);
+            c.ReleaseUnlessKept(a.O, l);
+            x = c.Linear(layer.Down, h, rows, l, out a.HA);                                 // (B*T, W)
+            c.Release(h);
+            c.DropInPlace(x, FfnSite(l));
+            c.Backend.Map<Add>(x, x, a.X1);
+            c.ReleaseUnlessKept(a.X1, l);
+        }
+
+        return x;
+    }
+
+    public override void Dispose() => _rope.Dispose();
+
+    /// <summary>y (B*T, W) = RMSNorm(x) in a new buffer; the backward pass calls it again instead of keeping y.</summary>
+    private DeviceSpan<float> Norm(PassContext c, DeviceSpan<float> x, DeviceSpan<float> rstd, Parameter weight)
+    {
+        var y = c.Rent(x.Length);
+        c.Backend.RmsNormForward(y, rstd, x, weight.Value, c.Rows, _model.Spec.Width, _model.Spec.NormEpsilon);
+        return y;
+    }
+
+    private static AttentionShape Shape(PassContext c, in LayerSpec l) => new(c.B, c.T, l.QueryHeads, l.KeyValueHeads, l.HeadSize, Causal: true);
+}

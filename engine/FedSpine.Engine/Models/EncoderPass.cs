@@ -1,0 +1,121 @@
+using FedSpine.Kernels;
+using FedSpine.Kernels.Formulas;
+using FedSpine.Kernels.Memory;
+
+namespace FedSpine.Engine.Models;
+
+/// <summary>
+/// RoBERTa and BERT: summed embeddings and a norm, then post-norm blocks,
+/// x1 = LN(x + o_proj(attention(x))), x2 = LN(x1 + down(act(up(x1)))).
+/// </summary>
+internal sealed partial class EncoderPass(Model model) : TransformerPass
+{
+    private readonly Activations[] _activations = new Activations[model.Layers.Count];
+    private NormInput _embedding;
+
+    /// <summary>A norm's input with its row statistics, from which its output is recomputed.</summary>
+    private struct NormInput
+    {
+        public DeviceSpan<float> Sum;  // (B*T, W)
+        public DeviceSpan<float> Mean; // (B*T)
+        public DeviceSpan<float> Rstd; // (B*T)
+    }
+
+    /// <summary>What one block keeps.</summary>
+    private struct Activations
+    {
+        public DeviceSpan<float> Q;      // (B, T, QH*D)
+        public DeviceSpan<float> K;      // (B, T, KVH*D)
+        public DeviceSpan<float> V;      // (B, T, KVH*D)
+        public DeviceSpan<float> O;      // (B, T, QH*D)
+        public DeviceSpan<float> Lse;    // (B, QH, T)
+        public NormInput Attention;      // x + o_proj(o)
+        public DeviceSpan<float> U;      // (B*T, F) before the activation
+        public NormInput Ffn;            // x1 + down(h)
+        public DeviceSpan<float> QA, KA, VA, OA, UA, HA; // (B*T, r) x A^T of q, k, v, o, up, down
+    }
+
+    public override DeviceSpan<float> Forward(PassContext c)
+    {
+        int rows = c.Rows;
+        var x = Embed(c);
+        for (int l = 0; l < _activations.Length; l++)
+        {
+            var layer = model.Layers[l];
+            var shape = layer.Spec;
+            ref var a = ref _activations[l];
+
+            // Attention
+            a.Q = c.Linear(layer.Query, x, rows, l, out a.QA);                              // (B, T, QH*D)
+            a.K = c.Linear(layer.Key, x, rows, l, out a.KA);                                // (B, T, KVH*D)
+            a.V = c.Linear(layer.Value, x, rows, l, out a.VA);                              // (B, T, KVH*D)
+            a.O = c.Rent(rows * shape.QuerySize);                                           // (B, T, QH*D)
+            a.Lse = c.Rent(rows * shape.QueryHeads);                                        // (B, QH, T)
+            c.Backend.AttentionForward(a.O, a.Lse, a.Q, a.K, a.V, c.Lengths, Shape(c, shape));
+            c.ReleaseUnlessKept(a.Q, l);
+            c.ReleaseUnlessKept(a.K, l);
+            c.ReleaseUnlessKept(a.V, l);
+            c.ReleaseUnlessKept(a.Lse, l);
+            a.Attention.Sum = c.Linear(layer.Output, a.O, rows, l, out a.OA);               // (B*T, W)
+            c.DropInPlace(a.Attention.Sum, AttentionSite(l));
+            c.Backend.Map<Add>(a.Attention.Sum, a.Attention.Sum, x);
+            c.Release(x);
+            var x1 = NormForward(c, ref a.Attention, layer.AttentionNorm, layer.AttentionNormBias, l); // (B*T, W)
+
+            // Feed-forward
+            a.U = c.Linear(layer.Up, x1, rows, l, out a.UA);                                // (B*T, F)
+            var h = c.Rent(rows * shape.FfnWidth);                                          // (B*T, F)
+            c.Activate(model.Spec.Activation, h, a.U);
+            c.ReleaseUnlessKept(a.U, l);
+            c.Observer?.OnForward(c.Backend, c.Workspace, l, a.O, h, c.Lengths, c.B, c.T);
+            c.ReleaseUnlessKept(a.O, l);
+            a.Ffn.Sum = c.Linear(layer.Down, h, rows, l, out a.HA);                         // (B*T, W)
+            c.Release(h);
+            c.DropInPlace(a.Ffn.Sum, FfnSite(l));
+            c.Backend.Map<Add>(a.Ffn.Sum, a.Ffn.Sum, x1);
+            c.Release(x1);
+            x = NormForward(c, ref a.Ffn, layer.FfnNorm, layer.FfnNormBias, l + 1);         // (B*T, W)
+        }
+
+        return x;
+    }
+
+    /// <summary>x (B*T, W) = dropout(LN(words[ids] + positions[t] + types[type])).</summary>
+    private DeviceSpan<float> Embed(PassContext c)
+    {
+        int rows = c.Rows, W = model.Spec.Width;
+        var e = model.Embeddings;
+        _embedding.Sum = c.Rent(rows * W);
+        c.Backend.EmbeddingForward(_embedding.Sum, c.Ids, e.Words.Value, rows, W);
+        c.Backend.EmbeddingForward(_embedding.Sum, c.Positions, e.Positions!.Value, rows, W, accumulate: true);
+        c.Backend.EmbeddingForward(_embedding.Sum, c.Types, e.Types!.Value, rows, W, accumulate: true);
+        var x = NormForward(c, ref _embedding, e.Norm!, e.NormBias, 0);
+        c.DropInPlace(x, EmbeddingSite);
+        return x;
+    }
+
+    /// <summary>
+    /// y (B*T, W) = LN(sum) in a new buffer. Sum and statistics are kept where <paramref name="layer"/>, the first that needs
+    /// them again, has a backward pass.
+    /// </summary>
+    private DeviceSpan<float> NormForward(PassContext c, ref NormInput input, Parameter weight, Parameter? bias, int layer)
+    {
+        int rows = c.Rows, W = model.Spec.Width;
+        input.Mean = c.Rent(rows);
+        input.Rstd = c.Rent(rows);
+        var y = c.Rent(rows * W);
+        c.Backend.LayerNormForward(y, input.Mean, input.Rstd, input.Sum, weight.Value, bias!.Value, rows, W, model.Spec.NormEpsilon);
+        if (!c.Keeps(layer))
+            Release(c, input);
+        return y;
+    }
+
+    private static void Release(PassContext c, in NormInput input)
+    {
+        c.Release(input.Sum);
+        c.Release(input.Mean);
+        c.Release(input.Rstd);
+    }
+
+    private static AttentionShape Shape(PassContext c, in LayerSpec l) => new(c.B, c.T, l.QueryHeads, l.KeyValueHeads, l.HeadSize, Causal: false);
+}

@@ -1,0 +1,240 @@
+using FedSpine.Engine.Training;
+using FedSpine.Kernels;
+using FedSpine.Kernels.Memory;
+
+namespace FedSpine.Engine.Models;
+
+/// <summary>Which rows the head computes.</summary>
+internal enum HeadSelection
+{
+    /// <summary>Rows with a target: the loss. Classification: one row per example.</summary>
+    Targets,
+
+    /// <summary>Every position. Classification: one row per example.</summary>
+    All,
+
+    /// <summary>The last token of each example.</summary>
+    Last,
+}
+
+/// <summary>
+/// Forward and backward of a whole model over one batch: stages the batch on the device, then embeddings, blocks, head, and back.
+/// Every run of one kind rents the same buffers in the same order whatever the batch, so a dry run on the largest batch plans all.
+/// </summary>
+internal sealed class ModelPass : IDisposable
+{
+    private readonly Model _model;
+    private readonly TransformerPass _blocks;
+    private readonly HeadPass _head;
+    private readonly PassContext _context;
+    private readonly int _firstTrainedLayer;
+    private readonly int[] _positions;   // (maxB, maxT)
+    private readonly int[] _headRows;    // (maxB, maxT)
+    private readonly int[] _headTargets; // (maxB, maxT)
+    private readonly float[] _losses;    // (maxB, maxT)
+    private float[] _logits = [];        // (C) one row on the host
+
+    public ModelPass(Model model, int maxB, int maxT)
+    {
+        if (maxT > model.Spec.MaxLength)
+            throw new InputException($"sequences of {maxT} tokens: the model's positions allow {model.Spec.MaxLength}");
+        _model = model;
+        _blocks = TransformerPass.Create(model, maxT);
+        _head = new HeadPass(model);
+        _context = new PassContext { Backend = model.Backend, Workspace = Workspace.Record() };
+        int layer = 0;
+        while (layer < model.Layers.Count && model.Trainable != Trainable.All && !HasTrainable(model.Layers[layer]))
+            layer++;
+        _firstTrainedLayer = layer;
+        _positions = new int[maxB * maxT];
+        _headRows = new int[maxB * maxT];
+        _headTargets = new int[maxB * maxT];
+        _losses = new float[maxB * maxT];
+    }
+
+    public int LogitColumns => _head.Columns;
+
+    /// <summary>Targets of the batch that are not <see cref="Batch.Ignore"/>.</summary>
+    public int TargetCount(Batch batch)
+    {
+        int count = 0, length = _model.Spec.Head == ModelHead.SequenceClassification ? batch.B : batch.B * batch.T;
+        for (int i = 0; i < length; i++)
+            count += batch.Targets[i] >= 0 ? 1 : 0;
+        return count;
+    }
+
+    /// <summary>Adds the batch's gradients, multiplied by <paramref name="gradScale"/>, and returns the sum of its losses.</summary>
+    public double Train(IComputeBackend backend, Workspace workspace, Batch batch, float gradScale, float dropout, ulong seed, IStepObserver? observer)
+    {
+        Begin(backend, workspace, batch, HeadSelection.Targets);
+        _context.FirstTrainedLayer = _firstTrainedLayer;
+        _context.Dropout = dropout;
+        _context.Seed = seed;
+        _context.Observer = observer;
+        var losses = _context.Rent(_context.HeadRowCount);
+        _head.Forward(_context, _blocks.Forward(_context));
+        var d = _head.LossAndBackward(_context, losses, gradScale);
+        _blocks.Backward(_context, d);
+        _context.Release(d);
+        return SumLosses(losses);
+    }
+
+    /// <summary>
+    /// Loss and greedy predictions without gradients. <paramref name="predictions"/> receives one class per head row (per example,
+    /// or per position with a target, in order); empty: not wanted.
+    /// </summary>
+    public EvaluationResult Evaluate(IComputeBackend backend, Workspace workspace, Batch batch, Span<int> predictions)
+    {
+        var (losses, buffer) = Features(backend, workspace, batch, HeadSelection.Targets);
+        int M = _context.HeadRowCount, C = LogitColumns, chunk = _head.ChunkRows(M), correct = 0;
+        for (int start = 0; start < M; start += chunk)
+        {
+            int rows = Math.Min(chunk, M - start);
+            var logits = _head.Logits(_context, buffer, start, rows);
+            backend.CrossEntropy(losses.Slice(start, rows), default, logits, _context.Targets.Slice(start, rows), rows, C, 1);
+            for (int r = 0; r < rows; r++)
+            {
+                int prediction = ArgMax(logits.Slice(r * C, C));
+                correct += prediction == _headTargets[start + r] ? 1 : 0;
+                if (!predictions.IsEmpty)
+                    predictions[start + r] = prediction;
+            }
+        }
+
+        return new EvaluationResult(SumLosses(losses), TargetCount(batch), correct);
+    }
+
+    /// <summary>Logits (B, C) when the head classifies, (B*T, C) otherwise, into host memory.</summary>
+    public void Logits(IComputeBackend backend, Workspace workspace, Batch batch, Span<float> destination)
+    {
+        var (_, buffer) = Features(backend, workspace, batch, HeadSelection.All);
+        int M = _context.HeadRowCount, C = LogitColumns, chunk = _head.ChunkRows(M);
+        for (int start = 0; start < M; start += chunk)
+        {
+            int rows = Math.Min(chunk, M - start);
+            backend.Download(destination.Slice(start * C, rows * C), _head.Logits(_context, buffer, start, rows));
+        }
+    }
+
+    /// <summary>The likeliest token after the last one of a batch of one.</summary>
+    public int NextToken(IComputeBackend backend, Workspace workspace, Batch batch)
+    {
+        var (_, buffer) = Features(backend, workspace, batch, HeadSelection.Last);
+        return ArgMax(_head.Logits(_context, buffer, 0, 1));
+    }
+
+    /// <summary>The same rents and operators with nothing read back: plans and prices inference.</summary>
+    public void DryForward(RecordingBackend backend, Workspace workspace, Batch batch)
+    {
+        var (_, buffer) = Features(backend, workspace, batch, HeadSelection.All);
+        int M = _context.HeadRowCount, chunk = _head.ChunkRows(M);
+        for (int start = 0; start < M; start += chunk)
+            _head.Logits(_context, buffer, start, Math.Min(chunk, M - start));
+    }
+
+    public void Dispose() => _blocks.Dispose();
+
+    /// <summary>Everything before the logits, at inference; room for the losses (M) and for a chunk of logits (chunk, C).</summary>
+    private (DeviceSpan<float> Losses, DeviceSpan<float> Buffer) Features(IComputeBackend backend, Workspace workspace, Batch batch, HeadSelection rows)
+    {
+        Begin(backend, workspace, batch, rows);
+        _context.FirstTrainedLayer = int.MaxValue;
+        _context.Dropout = 0;
+        _context.Observer = null;
+        var losses = _context.Rent(_context.HeadRowCount);
+        _head.Forward(_context, _blocks.Forward(_context));
+        return (losses, _context.Rent(_head.ChunkRows(_context.HeadRowCount) * LogitColumns));
+    }
+
+    /// <summary>Stages the batch and chooses the head's rows.</summary>
+    private void Begin(IComputeBackend backend, Workspace workspace, Batch batch, HeadSelection rows)
+    {
+        var c = _context;
+        (c.Backend, c.Workspace, c.B, c.T) = (backend, workspace, batch.B, batch.T);
+        workspace.Begin();
+        c.Ids = Stage(batch.Ids, c.Rows);
+        if (!_model.Spec.IsDecoder)
+        {
+            int first = _model.Spec.Family == ModelFamily.Roberta ? (_model.Spec.PadId ?? 1) + 1 : 0;
+            for (int i = 0; i < c.Rows; i++)
+                _positions[i] = first + i % c.T;
+            c.Types = Stage(batch.Types, c.Rows);
+            c.Positions = Stage(_positions, c.Rows);
+        }
+
+        c.Lengths = Stage(batch.Lengths, c.B);
+        c.HeadRowCount = ChooseHeadRows(batch, rows);
+        for (int m = 0; m < c.HeadRowCount; m++)
+        {
+            if (_headTargets[m] >= LogitColumns)
+                throw new InputException($"target {_headTargets[m]} at row {_headRows[m] / c.T}, position {_headRows[m] % c.T} of a batch: the model has {LogitColumns} classes");
+        }
+
+        c.HeadRows = Stage(_headRows, c.HeadRowCount);
+        c.Targets = Stage(_headTargets, c.HeadRowCount);
+    }
+
+    private int ChooseHeadRows(Batch batch, HeadSelection rows)
+    {
+        bool classifies = _model.Spec.Head == ModelHead.SequenceClassification;
+        int M = 0;
+        if (classifies || rows == HeadSelection.Last)
+        {
+            for (int b = 0; b < batch.B; b++, M++)
+            {
+                bool first = classifies && !_model.Spec.IsDecoder;
+                _headRows[M] = b * batch.T + (first ? 0 : Math.Max(batch.Lengths[b] - 1, 0));
+                _headTargets[M] = classifies ? batch.Targets[b] : Batch.Ignore;
+            }
+
+            return M;
+        }
+
+        for (int i = 0; i < batch.B * batch.T; i++)
+        {
+            if (rows == HeadSelection.Targets && batch.Targets[i] < 0)
+                continue;
+            _headRows[M] = i;
+            _headTargets[M++] = rows == HeadSelection.Targets ? batch.Targets[i] : Batch.Ignore;
+        }
+
+        if (M == 0)
+        {
+            // Without any target the pass still runs, on one row that counts for nothing, so that observers and rents see it.
+            _headRows[M] = 0;
+            _headTargets[M++] = Batch.Ignore;
+        }
+
+        return M;
+    }
+
+    private DeviceSpan<int> Stage(int[] values, int length)
+    {
+        var span = _context.Workspace.Rent<int>(length);
+        _context.Backend.Upload<int>(span, values.AsSpan(0, length));
+        return span;
+    }
+
+    private double SumLosses(DeviceSpan<float> losses)
+    {
+        var host = _losses.AsSpan(0, losses.Length);
+        _context.Backend.Download(host, losses);
+        double sum = 0;
+        foreach (float loss in host)
+            sum += loss;
+        return sum;
+    }
+
+    private int ArgMax(DeviceSpan<float> row)
+    {
+        if (_logits.Length != row.Length)
+            _logits = new float[row.Length];
+        _context.Backend.Download<float>(_logits, row);
+        int best = 0;
+        for (int i = 1; i < _logits.Length; i++)
+            best = _logits[i] > _logits[best] ? i : best;
+        return best;
+    }
+
+    private static bool HasTrainable(TransformerLayer layer) => layer.Linears.Any(m => m.A is { Trainable: true } || m.Weight.Trainable);
+}

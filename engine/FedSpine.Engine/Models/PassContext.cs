@@ -1,0 +1,131 @@
+using FedSpine.Engine.Training;
+using FedSpine.Kernels;
+using FedSpine.Kernels.Formulas;
+using FedSpine.Kernels.Memory;
+
+namespace FedSpine.Engine.Models;
+
+/// <summary>
+/// What one forward (and backward) pass over one batch runs with: the backend and workspace, the batch on the device, and what
+/// must be kept. One instance serves every step; the same pass code runs with a recording backend to plan and price the step.
+/// </summary>
+internal sealed class PassContext
+{
+    public required IComputeBackend Backend { get; set; }
+
+    public required Workspace Workspace { get; set; }
+
+    public IStepObserver? Observer { get; set; }
+
+    /// <summary>Layers below this one keep nothing for a backward pass; the layer count: inference.</summary>
+    public int FirstTrainedLayer { get; set; }
+
+    /// <summary>Dropout rate; 0 at inference.</summary>
+    public float Dropout { get; set; }
+
+    /// <summary>Differs per step and micro-batch.</summary>
+    public ulong Seed { get; set; }
+
+    public int B { get; set; }
+
+    public int T { get; set; }
+
+    public int Rows => B * T;
+
+    /// <summary>M, rows that the head computes.</summary>
+    public int HeadRowCount { get; set; }
+
+    public DeviceSpan<int> Ids { get; set; }       // (B, T)
+
+    public DeviceSpan<int> Types { get; set; }     // (B, T), encoders
+
+    public DeviceSpan<int> Positions { get; set; } // (B, T), encoders
+
+    public DeviceSpan<int> Lengths { get; set; }   // (B)
+
+    public DeviceSpan<int> HeadRows { get; set; }  // (M) indices into (B*T)
+
+    public DeviceSpan<int> Targets { get; set; }   // (M) class or token ids
+
+    public bool Keeps(int layer) => layer >= FirstTrainedLayer;
+
+    public DeviceSpan<float> Rent(int length) => Workspace.Rent<float>(length);
+
+    public void Release(DeviceSpan<float> buffer) => Workspace.Release(buffer);
+
+    /// <summary>Ends a buffer's lifetime unless the layer's backward pass needs it.</summary>
+    public void ReleaseUnlessKept(DeviceSpan<float> buffer, int layer)
+    {
+        if (!Keeps(layer))
+            Workspace.Release(buffer);
+    }
+
+    /// <summary>y (rows, Out) in a new buffer; xa (rows, Rank) is kept for the backward pass, absent without an adapter.</summary>
+    public DeviceSpan<float> Linear(Linear w, DeviceSpan<float> x, int rows, int layer, out DeviceSpan<float> xa)
+    {
+        var y = Rent(rows * w.Out);
+        xa = w.Rank > 0 ? Rent(rows * w.Rank) : default;
+        Backend.LinearForward(y, xa, x, w.Operands, rows);
+        ReleaseUnlessKept(xa, layer);
+        return y;
+    }
+
+    /// <summary>Adds to the gradients of <paramref name="w"/> and forms dx (rows, In) unless absent; ends the life of xa.</summary>
+    public void LinearBackward(DeviceSpan<float> dx, Linear w, DeviceSpan<float> dy, DeviceSpan<float> x, DeviceSpan<float> xa, int rows,
+        bool accumulate = false)
+    {
+        var dyb = w.Rank > 0 ? Rent(rows * w.Rank) : default;
+        Backend.LinearBackward(dx, w.Gradients, dyb, dy, x, xa, w.Operands, rows, accumulate);
+        Release(dyb);
+        Release(xa);
+    }
+
+    /// <summary>Dropout in place; nothing when the rate is 0. A site is a place in the model: every site draws its own mask.</summary>
+    public void DropInPlace(DeviceSpan<float> x, int site)
+    {
+        if (Dropout > 0)
+            Backend.Dropout(x, x, Dropout, DeterministicRandom.Mix(Seed, (ulong)site));
+    }
+
+    /// <summary>
+    /// Dropout of x with the site's mask: x itself when the rate is 0, else a new buffer. The backward pass is the same call on dy.
+    /// </summary>
+    public DeviceSpan<float> Drop(DeviceSpan<float> x, int site)
+    {
+        if (Dropout == 0)
+            return x;
+        var y = Rent(x.Length);
+        Backend.Dropout(y, x, Dropout, DeterministicRandom.Mix(Seed, (ulong)site));
+        return y;
+    }
+
+    /// <summary>Releases what <see cref="Drop"/> made, if anything.</summary>
+    public void ReleaseDropped(DeviceSpan<float> y)
+    {
+        if (Dropout > 0)
+            Release(y);
+    }
+
+    public void Activate(Activation activation, DeviceSpan<float> y, DeviceSpan<float> x)
+    {
+        switch (activation)
+        {
+            case Activation.Gelu: Backend.Map<Gelu>(y, x); break;
+            case Activation.GeluTanh: Backend.Map<GeluTanh>(y, x); break;
+            case Activation.Relu: Backend.Map<Relu>(y, x); break;
+            default: Backend.Map<Silu>(y, x); break;
+        }
+    }
+
+    /// <summary>dx from x and dy; dx may be dy.</summary>
+    public void ActivateBackward(Activation activation, DeviceSpan<float> dx, DeviceSpan<float> x, DeviceSpan<float> dy)
+    {
+        switch (activation)
+        {
+            case Activation.Gelu: Backend.Map<GeluBackward>(dx, x, dy); break;
+            case Activation.GeluTanh: Backend.Map<GeluTanhBackward>(dx, x, dy); break;
+            case Activation.Relu: Backend.Map<ReluBackward>(dx, x, dy); break;
+            default: Backend.Map<SiluBackward>(dx, x, dy); break;
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using FedSpine.Engine.Lora;
+using FedSpine.Engine.Models;
+using FedSpine.Kernels;
+using FedSpine.Kernels.Memory;
+
+namespace FedSpine.Engine.Training;
+
+/// <summary>
+/// What a step of a given shape costs, from a dry run: nothing is computed, no weights are allocated. Tens of microseconds for a
+/// small model; cache it where the same shape is asked about again and again.
+/// </summary>
+/// <param name="Flops">Floating-point operations, a multiply-add counting two.</param>
+/// <param name="ActivationBytes">Peak of activations and scratch.</param>
+/// <param name="ModelBytes">Weights, and for what is trained gradients and moments.</param>
+public readonly record struct StepCost(long Flops, long ActivationBytes, long ModelBytes)
+{
+    /// <summary>
+    /// One step on one batch (B, T), update included. Targets: one per example (classification), all but the first token (causal
+    /// LM), 15 % of the tokens (masked LM).
+    /// </summary>
+    public static StepCost Training(ModelSpec spec, Trainable trainable, LoraSpec? lora, int B, int T, float dropout = 0)
+    {
+        using var backend = new RecordingBackend();
+        using var model = Model.Create(backend, spec, trainable, lora);
+        using var pass = new ModelPass(model, B, T);
+        var workspace = Workspace.Record();
+        pass.Train(backend, workspace, TypicalBatch(spec, B, T), 1, dropout, 0, null);
+        return new StepCost(backend.Flops + 16L * model.TrainableValues.Length, workspace.Plan().Bytes, model.Bytes);
+    }
+
+    /// <summary>One forward pass over a batch (B, T), with the logits of every position (language models).</summary>
+    public static StepCost Inference(ModelSpec spec, LoraSpec? lora, int B, int T)
+    {
+        using var backend = new RecordingBackend();
+        using var model = Model.Create(backend, spec, Trainable.None, lora);
+        using var pass = new ModelPass(model, B, T);
+        var workspace = Workspace.Record();
+        var batch = new Batch(B, T) { B = B, T = T };
+        pass.DryForward(backend, workspace, batch);
+        return new StepCost(backend.Flops, workspace.Plan().Bytes, model.Bytes);
+    }
+
+    private static Batch TypicalBatch(ModelSpec spec, int B, int T)
+    {
+        var batch = new Batch(B, T) { B = B, T = T };
+        if (spec.Head == ModelHead.SequenceClassification)
+            return batch;
+        for (int i = 0; i < B * T; i++)
+        {
+            bool target = spec.Head == ModelHead.CausalLm ? i % T < T - 1 : i % 20 < 3;
+            batch.Targets[i] = target ? 0 : Batch.Ignore;
+        }
+
+        return batch;
+    }
+}
