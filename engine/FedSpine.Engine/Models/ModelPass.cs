@@ -67,7 +67,7 @@ internal sealed class ModelPass : IDisposable
     public double Train(IComputeBackend backend, Workspace workspace, Batch batch, float gradScale, float dropout, ulong seed, IStepObserver? observer)
     {
         Begin(backend, workspace, batch, HeadSelection.Targets);
-        _context.FirstTrainedLayer = _firstTrainedLayer;
+        _context.FirstTrainedLayer = observer is null ? _firstTrainedLayer : 0; // an observer wants every layer
         _context.Dropout = dropout;
         _context.Seed = seed;
         _context.Observer = observer;
