@@ -10,7 +10,8 @@ internal interface IRangeBody
 /// <summary>
 /// Runs loop bodies on a fixed set of threads; the caller is worker 0. Workers spin briefly between forks, then park.
 /// A body must not throw and must write disjoint outputs per index, whose values do not depend on the chunking.
-/// One fork at a time.
+/// One fork at a time. A fork never waits for a worker that has not begun: on a busy machine, where a worker may not be scheduled
+/// for long, the caller does the work itself.
 /// </summary>
 internal sealed unsafe class WorkerPool : IDisposable
 {
@@ -23,8 +24,9 @@ internal sealed unsafe class WorkerPool : IDisposable
     private int _count;
     private int _grain;
     private int _next;      // first index not yet claimed
-    private int _pending;   // workers that have not finished the present fork
-    private int _fork;      // number of the present fork
+    private int _fork;      // number of the latest fork
+    private int _open;      // number of the fork that workers may enter; 0: none
+    private int _inside;    // workers that are looking at the gate or running bodies
     private int _parked;
     private volatile bool _stop;
 
@@ -61,15 +63,19 @@ internal sealed unsafe class WorkerPool : IDisposable
             _invoke = &Call<TBody>;
             _count = count;
             _grain = grain;
-            _pending = _threads.Length;
-            Volatile.Write(ref _next, 0);
-            Interlocked.Increment(ref _fork);
+            _next = 0;
+            int fork = _fork + 1 == 0 ? 1 : _fork + 1;
+            Volatile.Write(ref _open, fork);
+            Interlocked.Exchange(ref _fork, fork);
             int parked = Volatile.Read(ref _parked);
             if (parked > 0)
                 _wake.Release(parked);
             Drain(0);
+            // Close the gate, then wait for those inside. A worker steps in before it looks whether the gate is open, so either it
+            // sees the gate closed, or this sees the worker.
+            Interlocked.Exchange(ref _open, 0);
             var spin = new SpinWait();
-            while (Volatile.Read(ref _pending) != 0)
+            while (Volatile.Read(ref _inside) != 0)
                 spin.SpinOnce(sleep1Threshold: -1);
         }
     }
@@ -119,8 +125,10 @@ internal sealed unsafe class WorkerPool : IDisposable
             seen = Volatile.Read(ref _fork);
             if (_stop)
                 return;
-            Drain(worker);
-            Interlocked.Decrement(ref _pending);
+            Interlocked.Increment(ref _inside);
+            if (Volatile.Read(ref _open) == seen)
+                Drain(worker);
+            Interlocked.Decrement(ref _inside);
         }
     }
 }
