@@ -1,0 +1,147 @@
+using FedSpine.Kernels.Memory;
+
+namespace FedSpine.Kernels.Host;
+
+internal sealed unsafe partial class HostBackend<TSimd, TVector>
+{
+    public void LinearForward(DeviceSpan<float> y, DeviceSpan<float> xa, DeviceSpan<float> x, in LinearOperands w, int rows)
+    {
+        RequireLinear(w);
+        RequireLength(y, (long)rows * w.Out);
+        RequireLength(xa, (long)rows * w.Rank);
+        RequireLength(x, (long)rows * w.In);
+        if (rows == 0)
+            return;
+
+        if (w.Rank > 0)
+            MatMul(xa, x, w.A, new MatMulShape(MatMulLayout.NT, rows, w.Rank, w.In));
+        Run(new MatMulProduct
+        {
+            A = Pointer(x),
+            RowA = w.In,
+            ColumnA = 1,
+            B = Pointer(w.Weight),
+            RowB = 1,
+            ColumnB = w.In,
+            C = Pointer(y),
+            RowC = w.Out,
+            M = rows,
+            N = w.Out,
+            K = w.In,
+            Alpha = 1,
+            Bias = Pointer(w.Bias),
+            TailA = Pointer(xa),
+            TailRowA = w.Rank,
+            TailB = Pointer(w.B),
+            TailRowB = 1,
+            TailColumnB = w.Rank,
+            TailK = w.Rank,
+            TailScale = w.Scale,
+        });
+    }
+
+    public void LinearBackward(DeviceSpan<float> dx, in LinearGradients dw, DeviceSpan<float> dyb, DeviceSpan<float> dy, DeviceSpan<float> x,
+        DeviceSpan<float> xa, in LinearOperands w, int rows, bool accumulate = false)
+    {
+        RequireLinear(w);
+        RequireLength(dy, (long)rows * w.Out);
+        RequireLength(x, (long)rows * w.In);
+        RequireLength(xa, (long)rows * w.Rank);
+        RequireLength(dyb, (long)rows * w.Rank);
+        RequireLengthOrAbsent(dx, (long)rows * w.In);
+        RequireLengthOrAbsent(dw.Weight, (long)w.Out * w.In);
+        RequireLengthOrAbsent(dw.Bias, w.Out);
+        RequireLengthOrAbsent(dw.A, (long)w.Rank * w.In);
+        RequireLengthOrAbsent(dw.B, (long)w.Out * w.Rank);
+        if (rows == 0)
+            return;
+
+        bool needsDyb = w.Rank > 0 && (!dx.IsEmpty || !dw.A.IsEmpty);
+        if (needsDyb)
+            MatMul(dyb, dy, w.B, new MatMulShape(MatMulLayout.NN, rows, w.Rank, w.Out));
+        if (!dx.IsEmpty)
+        {
+            Run(new MatMulProduct
+            {
+                A = Pointer(dy),
+                RowA = w.Out,
+                ColumnA = 1,
+                B = Pointer(w.Weight),
+                RowB = w.In,
+                ColumnB = 1,
+                C = Pointer(dx),
+                RowC = w.In,
+                M = rows,
+                N = w.In,
+                K = w.Out,
+                Alpha = 1,
+                Accumulate = accumulate,
+                TailA = Pointer(dyb),
+                TailRowA = w.Rank,
+                TailB = Pointer(w.A),
+                TailRowB = w.In,
+                TailColumnB = 1,
+                TailK = w.Rank,
+                TailScale = w.Scale,
+            });
+        }
+
+        if (!dw.A.IsEmpty)
+            MatMul(dw.A, dyb, x, new MatMulShape(MatMulLayout.TN, w.Rank, w.In, rows), w.Scale, accumulate: true);
+        if (!dw.B.IsEmpty)
+            MatMul(dw.B, dy, xa, new MatMulShape(MatMulLayout.TN, w.Out, w.Rank, rows), w.Scale, accumulate: true);
+        if (!dw.Weight.IsEmpty)
+            MatMul(dw.Weight, dy, x, new MatMulShape(MatMulLayout.TN, w.Out, w.In, rows), accumulate: true);
+        if (!dw.Bias.IsEmpty)
+            AddColumnSums(dw.Bias, dy, rows, w.Out);
+    }
+
+    /// <summary>y (N) += column sums of x (M, N), rows in order.</summary>
+    private void AddColumnSums(DeviceSpan<float> y, DeviceSpan<float> x, int M, int N)
+    {
+        var body = new ColumnSumBody { Y = Pointer(y), X = Pointer(x), M = M, N = N };
+        _pool.For(N, Math.Max(TSimd.Width, ElementGrain / M / TSimd.Width * TSimd.Width), ref body);
+    }
+
+    private static void RequireLinear(in LinearOperands w)
+    {
+        RequireLength(w.Weight, (long)w.Out * w.In);
+        RequireLengthOrAbsent(w.Bias, w.Out);
+        RequireLength(w.A, (long)w.Rank * w.In);
+        RequireLength(w.B, (long)w.Out * w.Rank);
+    }
+
+    private static void RequireLengthOrAbsent(DeviceSpan<float> span, long length,
+        [System.Runtime.CompilerServices.CallerArgumentExpression(nameof(span))] string name = "")
+    {
+        if (!span.IsEmpty)
+            RequireLength(span, length, name);
+    }
+
+    private struct ColumnSumBody : IRangeBody
+    {
+        public float* Y;
+        public float* X;
+        public int M, N;
+
+        public void Invoke(int start, int end, int worker)
+        {
+            int n = start;
+            for (; n + TSimd.Width <= end; n += TSimd.Width)
+            {
+                var sum = TSimd.Zero;
+                for (int m = 0; m < M; m++)
+                    sum = TSimd.Add(sum, TSimd.Load(X + (long)m * N + n));
+                TSimd.Store(Y + n, TSimd.Add(TSimd.Load(Y + n), sum));
+            }
+
+            for (; n < end; n++)
+            {
+                float sum = 0;
+                for (int m = 0; m < M; m++)
+                    sum += X[(long)m * N + n];
+                Y[n] += sum;
+            }
+        }
+    }
+}

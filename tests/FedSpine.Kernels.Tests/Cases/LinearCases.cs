@@ -1,0 +1,85 @@
+using FedSpine.Kernels.Memory;
+using FedSpine.Kernels.Tests.Reference;
+
+namespace FedSpine.Kernels.Tests.Cases;
+
+/// <summary>A linear layer's inputs.</summary>
+public abstract record LinearCase(int Rows, int In, int Out, int Rank, bool HasBias) : OperatorCase
+{
+    protected const float Scale = 1.75f;
+
+    protected float[] X => TestData.Uniform(Rows * In, 1);
+    protected float[] W => TestData.Uniform(Out * In, 2);
+    protected float[] Bias => TestData.Uniform(Out, 3);
+    protected float[] A => TestData.Uniform(Rank * In, 4);
+    protected float[] B => TestData.Uniform(Out * Rank, 5);
+
+    protected LinearReference Reference => new(Rows, In, Out, Rank, Scale)
+    {
+        X = X.ToDouble(), W = W.ToDouble(), Bias = HasBias ? Bias.ToDouble() : null, A = A.ToDouble(), B = B.ToDouble(),
+    };
+
+    protected LinearOperands Operands(Sandbox sandbox) => new(
+        sandbox.Input("w", W),
+        HasBias ? sandbox.Input("bias", Bias) : default,
+        Rank > 0 ? sandbox.Input("A", A) : default,
+        Rank > 0 ? sandbox.Input("B", B) : default,
+        In, Out, Rank, Scale);
+}
+
+public sealed record LinearForwardCase(int Rows, int In, int Out, int Rank, bool HasBias) : LinearCase(Rows, In, Out, Rank, HasBias)
+{
+    public override Action Prepare(Sandbox sandbox)
+    {
+        var y = sandbox.Output("y", Reference.Forward());
+        var xa = Rank > 0 ? sandbox.Output("xa", Reference.XA()) : default;
+        var x = sandbox.Input("x", X);
+        var w = Operands(sandbox);
+        return () => sandbox.Backend.LinearForward(y, xa, x, w, Rows);
+    }
+}
+
+/// <summary>Which gradients are asked for, besides those of the adapter.</summary>
+[Flags]
+public enum LinearGradientSet
+{
+    None = 0,
+    Input = 1,
+    Adapter = 2,
+    Weight = 4,
+    Bias = 8,
+    All = 15,
+}
+
+public sealed record LinearBackwardCase(int Rows, int In, int Out, int Rank, LinearGradientSet Wanted, bool Accumulate)
+    : LinearCase(Rows, In, Out, Rank, true)
+{
+    public override Action Prepare(Sandbox sandbox)
+    {
+        var reference = Reference;
+        var dy = TestData.Uniform(Rows * Out, 6);
+        var dyReference = dy.ToDouble();
+        bool adapter = Rank > 0 && Wanted.HasFlag(LinearGradientSet.Adapter);
+
+        var dx = !Wanted.HasFlag(LinearGradientSet.Input) ? default
+            : Accumulate ? Accumulated(sandbox, "dx", reference.DX(dyReference))
+            : sandbox.Output("dx", reference.DX(dyReference));
+        var gradients = new LinearGradients(
+            Wanted.HasFlag(LinearGradientSet.Weight) ? Accumulated(sandbox, "dW", reference.DW(dyReference)) : default,
+            Wanted.HasFlag(LinearGradientSet.Bias) ? Accumulated(sandbox, "dbias", reference.DBias(dyReference)) : default,
+            adapter ? Accumulated(sandbox, "dA", reference.DA(dyReference)) : default,
+            adapter ? Accumulated(sandbox, "dB", reference.DB(dyReference)) : default);
+        var dyb = Rank > 0 ? sandbox.Scratch("dyb", Rows * Rank) : default;
+        var spanDy = sandbox.Input("dy", dy);
+        var x = sandbox.Input("x", X);
+        var xa = Rank > 0 ? sandbox.Input("xa", Array.ConvertAll(reference.XA(), v => (float)v)) : default;
+        var w = Operands(sandbox);
+        return () => sandbox.Backend.LinearBackward(dx, gradients, dyb, spanDy, x, xa, w, Rows, Accumulate);
+    }
+
+    private static DeviceSpan<float> Accumulated(Sandbox sandbox, string name, double[] gradient)
+    {
+        var before = TestData.Uniform(gradient.Length, 7);
+        return sandbox.Output(name, [.. gradient.Select((g, i) => g + before[i])], before);
+    }
+}
