@@ -69,13 +69,7 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         RequireLength(q, (long)shape.B * shape.T * shape.QueryHeads * shape.HeadSize);
         RequireLength(k, (long)shape.B * shape.T * shape.KeyValueHeads * shape.HeadSize);
         RequireLength(v, k.Length);
-        RequireLength(lengths, shape.B);
-        int* length = Pointer(lengths);
-        for (int b = 0; b < shape.B; b++)
-        {
-            if ((uint)length[b] > (uint)shape.T)
-                throw new ArgumentException($"lengths[{b}] is {length[b]}, outside [0, {shape.T}]");
-        }
+        RequireLengths(lengths, shape.B, shape.T);
     }
 
     /// <summary>The shape as the tasks see it: strides, counts, scratch.</summary>
@@ -258,40 +252,11 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
     /// <summary>x[..n] = softmax, x[n..end] = 0; returns log-sum-exp.</summary>
     private static float SoftmaxRow(float* x, int n, int end)
     {
-        float max = float.NegativeInfinity;
-        int i = 0;
-        if (n >= TSimd.Width)
-        {
-            var m = TSimd.Load(x);
-            for (i = TSimd.Width; i + TSimd.Width <= n; i += TSimd.Width)
-                m = TSimd.Max(m, TSimd.Load(x + i));
-            max = TSimd.MaxLane(m);
-        }
-
-        for (; i < n; i++)
-            max = MathF.Max(max, x[i]);
-
-        var shift = TSimd.Broadcast(max);
-        var total = TSimd.Zero;
-        for (i = 0; i + TSimd.Width <= n; i += TSimd.Width)
-        {
-            var e = VectorMath.Exp<TSimd, TVector>(TSimd.Subtract(TSimd.Load(x + i), shift));
-            TSimd.Store(x + i, e);
-            total = TSimd.Add(total, e);
-        }
-
-        float sum = TSimd.Sum(total);
-        for (; i < n; i++)
-            sum += x[i] = VectorMath.Exp<SimdScalar, float>(x[i] - max);
-
-        float inverse = 1 / sum;
-        for (i = 0; i + TSimd.Width <= n; i += TSimd.Width)
-            TSimd.Store(x + i, TSimd.Multiply(TSimd.Load(x + i), TSimd.Broadcast(inverse)));
-        for (; i < n; i++)
-            x[i] *= inverse;
-        for (; i < end; i++)
-            x[i] = 0;
-        return max + MathF.Log(sum);
+        float max = Maximum(x, n);
+        double sum = ExponentialsAndSum(x, x, max, n);
+        ScaleRow(x, (float)(1 / sum), n);
+        new Span<float>(x + n, end - n).Clear();
+        return (float)(max + Math.Log(sum));
     }
 
     /// <summary>Scores become p = exp(score - lse), and ds = p (dp - delta); both 0 in [n, end).</summary>
@@ -313,17 +278,5 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
 
         for (; i < end; i++)
             p[i] = ds[i] = 0;
-    }
-
-    private static float Dot(float* x, float* y, int n)
-    {
-        var sum = TSimd.Zero;
-        int i = 0;
-        for (; i + TSimd.Width <= n; i += TSimd.Width)
-            sum = TSimd.MultiplyAdd(TSimd.Load(x + i), TSimd.Load(y + i), sum);
-        float total = TSimd.Sum(sum);
-        for (; i < n; i++)
-            total += x[i] * y[i];
-        return total;
     }
 }

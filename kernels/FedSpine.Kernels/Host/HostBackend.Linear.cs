@@ -93,14 +93,10 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         if (!dw.Weight.IsEmpty)
             MatMul(dw.Weight, dy, x, new MatMulShape(MatMulLayout.TN, w.Out, w.In, rows), accumulate: true);
         if (!dw.Bias.IsEmpty)
-            AddColumnSums(dw.Bias, dy, rows, w.Out);
-    }
-
-    /// <summary>y (N) += column sums of x (M, N), rows in order.</summary>
-    private void AddColumnSums(DeviceSpan<float> y, DeviceSpan<float> x, int M, int N)
-    {
-        var body = new ColumnSumBody { Y = Pointer(y), X = Pointer(x), M = M, N = N };
-        _pool.For(N, Math.Max(TSimd.Width, ElementGrain / M / TSimd.Width * TSimd.Width), ref body);
+        {
+            var sums = new ColumnSumBody { Sums = Pointer(dw.Bias), X = Pointer(dy), Rows = rows, D = w.Out };
+            ForColumns(w.Out, rows, ref sums);
+        }
     }
 
     private static void RequireLinear(in LinearOperands w)
@@ -116,32 +112,5 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
     {
         if (!span.IsEmpty)
             RequireLength(span, length, name);
-    }
-
-    private struct ColumnSumBody : IRangeBody
-    {
-        public float* Y;
-        public float* X;
-        public int M, N;
-
-        public void Invoke(int start, int end, int worker)
-        {
-            int n = start;
-            for (; n + TSimd.Width <= end; n += TSimd.Width)
-            {
-                var sum = TSimd.Zero;
-                for (int m = 0; m < M; m++)
-                    sum = TSimd.Add(sum, TSimd.Load(X + (long)m * N + n));
-                TSimd.Store(Y + n, TSimd.Add(TSimd.Load(Y + n), sum));
-            }
-
-            for (; n < end; n++)
-            {
-                float sum = 0;
-                for (int m = 0; m < M; m++)
-                    sum += X[(long)m * N + n];
-                Y[n] += sum;
-            }
-        }
     }
 }
