@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace FedSpine.Engine.Formats;
 
 /// <summary>Between float32 and the 16-bit types of checkpoints. Source and destination have equal lengths.</summary>
@@ -36,24 +34,21 @@ public static class FloatConversion
         }
     }
 
-    /// <summary>Index of the first NaN or infinity; -1 when all are finite.</summary>
-    public static int IndexOfNonFinite(ReadOnlySpan<float> values)
+    /// <summary>The largest float32 that does not round to infinity.</summary>
+    public const float LargestForHalf = 65519.996f;
+
+    /// <summary>The largest float32 that does not round to infinity.</summary>
+    public static float LargestForBFloat16 => BitConverter.UInt32BitsToSingle(0x7F7F7FFF);
+
+    /// <summary>Index of the first NaN, or of the first value beyond +-<paramref name="limit"/>; -1 when there is none.</summary>
+    public static int IndexOfBeyond(ReadOnlySpan<float> values, float limit)
     {
-        // x - x is 0, or NaN where x is not finite; NaN survives the sum.
-        var sum = Vector<float>.Zero;
-        int i = 0;
-        for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
+        for (int i = 0; i < values.Length; i++)
         {
-            var x = new Vector<float>(values[i..]);
-            sum += x - x;
+            if (!(MathF.Abs(values[i]) <= limit))
+                return i;
         }
 
-        float rest = Vector.Sum(sum);
-        for (; i < values.Length; i++)
-            rest += values[i] - values[i];
-        if (rest == 0)
-            return -1;
-        for (i = 0; float.IsFinite(values[i]); i++) { }
-        return i;
+        return -1;
     }
 }

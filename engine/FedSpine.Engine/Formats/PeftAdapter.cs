@@ -90,5 +90,26 @@ public sealed class PeftAdapter : IDisposable
         }
     }
 
+    /// <summary>Writes the adapters of <paramref name="model"/>, and its classification head where it has one; both files appear, or none does.</summary>
+    /// <param name="baseModel">Name or path of the model that the adapters are for, as PEFT records it.</param>
+    /// <exception cref="FedSpineException">The model has no adapters, the disk is full, or a value is not finite.</exception>
+    public static void Save(Model model, string folder, string? baseModel = null, SafetensorsType type = SafetensorsType.F32)
+    {
+        if (model.Lora is null)
+            throw new FedSpineException($"{folder}: the model has no adapters to save");
+        if (model.Trainable == Trainable.All)
+            throw new FedSpineException($"{folder}: every weight was trained, an adapter alone would lose that: save the model");
+        using var files = new AtomicFolder(folder);
+        files.Write(PeftConfig.FileName, stream => PeftConfig.Write(stream, model, baseModel));
+        files.Write(FileName, stream => SafetensorsWriter.Write(stream, Sources(model), type));
+        files.Commit();
+    }
+
+    private static IEnumerable<TensorSource> Sources(Model model)
+    {
+        var head = AdapterTransfer.HeadParameters(model).ToHashSet();
+        return model.Parameters.Where(p => head.Contains(p) || p.Name.Contains(".lora_", StringComparison.Ordinal)).Select(p => p.Source(model.Backend, Prefix + p.Name));
+    }
+
     public void Dispose() => _file.Dispose();
 }

@@ -10,7 +10,7 @@ namespace FedSpine.Engine.Formats;
 /// does: a list matches a module whose name equals an entry or ends with "." and the entry, a string is a regular expression for
 /// the whole name. A feature that changes the arithmetic is refused by name.
 /// </summary>
-internal static class PeftConfig
+internal static partial class PeftConfig
 {
     public const string FileName = "adapter_config.json";
 
@@ -70,7 +70,7 @@ internal static class PeftConfig
     }
 
     /// <summary>PEFT names of what is trained beside the adapters.</summary>
-    public static string[] ModulesToSave(ModelSpec spec) => (spec.Head, spec.Family) switch
+    private static string[] ModulesToSave(ModelSpec spec) => (spec.Head, spec.Family) switch
     {
         (ModelHead.SequenceClassification, ModelFamily.Roberta) => ["classifier"],
         (ModelHead.SequenceClassification, ModelFamily.Bert) => ["classifier", "pooler"],
@@ -78,7 +78,7 @@ internal static class PeftConfig
         _ => [],
     };
 
-    public static IEnumerable<LinearRole> Roles(ModelSpec spec) => LoraSpec.AllLinears.Where(r => spec.IsDecoder || r != LinearRole.Gate);
+    private static IEnumerable<LinearRole> Roles(ModelSpec spec) => LoraSpec.AllLinears.Where(r => spec.IsDecoder || r != LinearRole.Gate);
 
     private static void Refuse(JsonFields json)
     {

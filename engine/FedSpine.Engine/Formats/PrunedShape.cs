@@ -41,6 +41,14 @@ internal static class PrunedShape
         return (baseLayers, kept);
     }
 
+    /// <summary>Whether the scalar fields alone would describe another model, or lose what was pruned.</summary>
+    public static bool IsNeeded(Model model)
+    {
+        var first = model.Spec.Layers[0];
+        bool scalar = model.Spec.IsDecoder || first.QuerySize == model.Spec.Width;
+        return !scalar || model.Spec.Layers.Any(l => l != first) || !model.BaseLayers.SequenceEqual(model.Spec.Layers);
+    }
+
     public static void Write(Utf8JsonWriter json, Model model)
     {
         json.WriteStartObject(Key);

@@ -21,16 +21,15 @@ internal static class TensorUpload
     /// <exception cref="InputException">A value is NaN or infinite.</exception>
     public static void Run(IComputeBackend backend, Parameter parameter, SafetensorsFile file, SafetensorsTensor tensor, float[] buffer)
     {
-        for (int start = 0; start < parameter.Length; start += buffer.Length)
+        for (int start = 0, length; start < parameter.Length; start += length)
         {
-            var piece = buffer.AsSpan(0, Math.Min(buffer.Length, parameter.Length - start));
+            length = Math.Min(buffer.Length, parameter.Length - start);
+            var piece = buffer.AsSpan(0, length);
             file.Read(tensor, start, piece);
-            int bad = FloatConversion.IndexOfNonFinite(piece);
+            int bad = FloatConversion.IndexOfBeyond(piece, float.MaxValue);
             if (bad >= 0)
                 throw InputException.InFile(file.Path, $"tensor {tensor.Name} contains {piece[bad]} at {Index(parameter, start + bad)}");
-            backend.Upload<float>(parameter.Value.Slice(start, piece.Length), piece);
-            if (start > parameter.Length - buffer.Length)
-                break;
+            backend.Upload<float>(parameter.Value.Slice(start, length), piece);
         }
     }
 
