@@ -33,9 +33,10 @@ internal sealed class JsonFields
             if (bytes.Span.StartsWith(Encoding.UTF8.Preamble))
                 bytes = bytes[Encoding.UTF8.Preamble.Length..];
             using var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            DecodeStrings(document.RootElement);
             return new JsonFields(file, "", document.RootElement.Clone());
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw InputException.InFile(file, $"not valid JSON: {e.Message.ReplaceLineEndings(" ")}", e);
         }
@@ -76,7 +77,7 @@ internal sealed class JsonFields
     {
         if (!TryGet(field, out var value))
             return null;
-        return value.ValueKind == JsonValueKind.String ? Text(value, field) : throw Error(field, $"is {Short(value)}, expected a string");
+        return value.ValueKind == JsonValueKind.String ? value.GetString() : throw Error(field, $"is {Short(value)}, expected a string");
     }
 
     /// <summary>null when absent.</summary>
@@ -91,7 +92,7 @@ internal sealed class JsonFields
     public int[] Ints(string field, int min, int max) => [.. Array(field).Select((item, i) => Int(item, $"{field}[{i}]", min, max))];
 
     public string[] Strings(string field) =>
-        [.. Array(field).Select((item, i) => item.ValueKind == JsonValueKind.String ? Text(item, field) : throw Error($"{field}[{i}]", $"is {Short(item)}, expected a string"))];
+        [.. Array(field).Select((item, i) => item.ValueKind == JsonValueKind.String ? item.GetString()! : throw Error($"{field}[{i}]", $"is {Short(item)}, expected a string"))];
 
     public int Int(JsonElement value, string field, int min, int max)
     {
@@ -107,23 +108,30 @@ internal sealed class JsonFields
         return number;
     }
 
-    public string Text(JsonElement value, string field)
-    {
-        try
-        {
-            return value.GetString()!;
-        }
-        catch (InvalidOperationException)
-        {
-            throw Error(field, "is not valid UTF-8");
-        }
-    }
-
     /// <summary>The value for an error message, on one line and not too long.</summary>
     public static string Short(JsonElement value)
     {
         string text = value.GetRawText().ReplaceLineEndings(" ");
         return text.Length <= 40 ? text : text[..40] + "...";
+    }
+
+    /// <summary>
+    /// JsonDocument decodes strings when they are asked for; asking for all of them here means that bytes that are not UTF-8 and
+    /// halves of surrogate pairs (both InvalidOperationException) are found in one place.
+    /// </summary>
+    private static void DecodeStrings(JsonElement element)
+    {
+        if (element.ValueKind == JsonValueKind.String)
+            element.GetString();
+        else if (element.ValueKind == JsonValueKind.Array)
+            foreach (var item in element.EnumerateArray())
+                DecodeStrings(item);
+        else if (element.ValueKind == JsonValueKind.Object)
+            foreach (var property in element.EnumerateObject())
+            {
+                _ = property.Name;
+                DecodeStrings(property.Value);
+            }
     }
 
     private IReadOnlyList<JsonElement> Array(string field)

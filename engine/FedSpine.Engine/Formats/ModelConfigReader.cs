@@ -141,7 +141,7 @@ public static class ModelConfigReader
         if (names.Names.Count() != count)
             throw json.Error("num_labels", $"is {count}, id2label has {names.Names.Count()} entries");
         return [.. Enumerable.Range(0, count).Select(i => names.Require($"{i}") is { ValueKind: JsonValueKind.String } name
-            ? names.Text(name, $"{i}")
+            ? name.GetString()!
             : JsonFields.Short(names.Require($"{i}")))];
     }
 

@@ -99,7 +99,7 @@ internal static partial class PeftConfig
         }
 
         if (json.TryGet("init_lora_weights", out var start) && start.ValueKind == JsonValueKind.String
-            && RefusedStarts.Any(s => json.Text(start, "init_lora_weights").StartsWith(s, StringComparison.OrdinalIgnoreCase)))
+            && RefusedStarts.Any(s => start.GetString()!.StartsWith(s, StringComparison.OrdinalIgnoreCase)))
             throw json.Error("init_lora_weights", $"is {JsonFields.Short(start)}, which changes the base weights and is not supported");
     }
 
