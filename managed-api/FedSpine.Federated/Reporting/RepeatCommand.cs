@@ -1,0 +1,44 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using FedSpine.Federated.Simulation;
+
+namespace FedSpine.Federated.Reporting;
+
+/// <summary>The command line that repeats a run: every option that differs from its default.</summary>
+public static class RepeatCommand
+{
+    public static string For(SimulationOptions options)
+    {
+        var defaults = ToJson(new SimulationOptions());
+        var command = new StringBuilder("fedspine simulate");
+        foreach (var (key, value) in ToJson(options))
+        {
+            if (!JsonNode.DeepEquals(value, defaults[key]) && value is not null)
+                command.Append(' ').Append(Option(key, value));
+        }
+
+        return command.ToString();
+    }
+
+    /// <summary>"--target-sparsity" for "targetSparsity".</summary>
+    public static string OptionName(string key) => key switch
+    {
+        "learningRate" => "--lr",
+        "reference" => "--no-reference",
+        _ => "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(key),
+    };
+
+    private static string Option(string key, JsonNode value) => value.GetValueKind() switch
+    {
+        JsonValueKind.True or JsonValueKind.False => OptionName(key),
+        JsonValueKind.String => $"{OptionName(key)} {Quote(value.GetValue<string>())}",
+        _ => $"{OptionName(key)} {value.ToJsonString()}",
+    };
+
+    private static string Quote(string value) =>
+        value.Length > 0 && value.All(c => char.IsAsciiLetterOrDigit(c) || "-_./:,+=@".Contains(c)) ? value : $"'{value.Replace("'", "'\\''")}'";
+
+    private static JsonObject ToJson(SimulationOptions options) =>
+        JsonSerializer.SerializeToNode(options, RunJson.Default.SimulationOptions)!.AsObject();
+}

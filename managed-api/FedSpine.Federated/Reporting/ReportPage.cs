@@ -1,0 +1,79 @@
+using System.Text;
+using FedSpine.Federated.Reporting.Figures;
+using FedSpine.Federated.Reporting.Plots;
+
+namespace FedSpine.Federated.Reporting;
+
+/// <summary>
+/// report.html: one page with inline pictures, style and script, that asks nothing of a network. It reads without its script,
+/// which only shows the pictures' tips at once.
+/// </summary>
+public static class ReportPage
+{
+    public static string Render(RunReport run)
+    {
+        var s = run.Summary;
+        var html = new StringBuilder();
+        html.Append($"""
+            <!doctype html>
+            <html lang="en">
+            <head>
+            <meta charset="utf-8">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <title>{Svg.Escape($"FedSpine: {s.Method} on {s.Model}, seed {s.Seed}")}</title>
+            <style>{ReportStyle.Css}</style>
+            </head>
+            <body>
+            {ReportStyle.Hatch}
+            <header>
+            <h1>{Svg.Escape(s.Method)} <span>on {Svg.Escape(s.Model)}</span></h1>
+            <p>{Svg.Escape(Setting(s))}</p>
+            </header>
+            <main>
+
+            """);
+        html.Append(Headline.ToHtml(s));
+        html.Append($"<p class=\"fine\">{Svg.Escape(Fine(s))}</p>\n");
+        foreach (var figure in new[] { QualityFigure.Draw(run), RatioFigure.Draw(run), RankFigure.Draw(run), RoundTimeFigure.Draw(run), ArmsFigure.Draw(run), SizesFigure.Draw(run) })
+            Append(html, figure, "full");
+        html.Append("<div class=\"pair\">");
+        foreach (var figure in new[] { RoundLines.Reward(run), RoundLines.Loss(run), RoundLines.Traffic(run), RoundLines.AggregationError(run) })
+            Append(html, figure, "half");
+        html.Append("</div>\n");
+        html.Append(DeviceTable.ToHtml(run));
+        html.Append($"""
+
+            <section><h2>Repeat this run</h2>
+            <pre>{Svg.Escape(RepeatCommand.For(run.Options))}</pre>
+            <details><summary>All settings (config.json)</summary><pre>{Svg.Escape(SimulationConfig.Write(run.Options))}</pre></details>
+            </section>
+            </main>
+            <div id="tip" hidden></div>
+            <script>{ReportStyle.Script}</script>
+            </body>
+            </html>
+
+            """);
+        return html.ToString();
+    }
+
+    private static void Append(StringBuilder html, Figure? figure, string css)
+    {
+        if (figure is not null)
+            html.Append($"<section class=\"{css}\"><h2>{Svg.Escape(figure.Title)}</h2><p>{Svg.Escape(figure.Caption)}</p><div class=\"scroll\">{figure.Picture}</div></section>\n");
+    }
+
+    private static string Setting(RunSummary s) =>
+        $"{s.Task}, {s.Devices} device{(s.Devices == 1 ? "" : "s")}, {s.Rounds} round{(s.Rounds == 1 ? "" : "s")}; policy {s.Policy}, aggregation {s.Aggregation}, "
+        + $"criterion {s.Criterion}, partition {s.Partition}, target sparsity {Units.Percent(s.TargetSparsity, 0)}, seed {s.Seed}";
+
+    private static string Fine(RunSummary s)
+    {
+        string quality = s.Perplexity is null ? "accuracy" : "perplexity";
+        string goal = s.Perplexity is null ? Units.Percent(s.TargetAccuracy) : Units.Significant(s.TargetAccuracy);
+        string target = s.TargetAccuracy is null ? ""
+            : s.VirtualSecondsToTarget is { } t ? $"Target {quality} {goal} reached after {Units.Duration(t)} of virtual time. "
+            : $"Target {quality} {goal} not reached. ";
+        return $"{target}The run itself took {Units.Duration(s.WallSeconds)} and at most {Units.Bytes(s.PeakRssBytes)} of memory.";
+    }
+}

@@ -1,0 +1,30 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using FedSpine.Federated.Simulation;
+
+namespace FedSpine.Federated.Reporting;
+
+/// <summary>
+/// How a run's records look in JSON: camelCase names, kebab-case enumerations, and "NaN" and "Infinity" as strings, because a
+/// run that diverged must still leave its records.
+/// </summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip,
+    ReadCommentHandling = JsonCommentHandling.Skip,
+    AllowTrailingCommas = true,
+    Converters = [typeof(KebabCaseTask)])]
+[JsonSerializable(typeof(SimulationOptions))]
+[JsonSerializable(typeof(RunSummary))]
+[JsonSerializable(typeof(RoundRecord))]
+[JsonSerializable(typeof(DeviceRecord))]
+public sealed partial class RunJson : JsonSerializerContext
+{
+    private static RunJson? _indented;
+
+    /// <summary>The same with line breaks, for files that people open. (Not an initialiser: its order to Default's is not defined.)</summary>
+    public static RunJson Indented => _indented ??= new RunJson(new JsonSerializerOptions(Default.Options) { WriteIndented = true });
+}
+
+internal sealed class KebabCaseTask() : JsonStringEnumConverter<SimulationTask>(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false);
