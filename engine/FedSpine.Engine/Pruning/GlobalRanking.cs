@@ -46,13 +46,15 @@ public static class GlobalRanking
 
         chains.RemoveAll(chain => chain.Count == 0);
         long removable = chains.Sum(chain => chain.Size(chain.Count));
-        if (chains.Count == 0 || budget > removable + chains.Min(chain => chain.SmallestBlock) / 2.0)
+        if (budget > removable + PruningRatio.SmallestBlock(spec, baseLayers) / 2.0)
         {
             double reachable = (double)(total - present + removable) / total;
             throw new InputException(FormattableString.Invariant(
                 $"pruning ratio {ratio:0.####} is out of reach: with the first {(spec.Layers.Count + 9) / 10} of {spec.Layers.Count} layers and the last protected, at most {reachable:0.####} can go"));
         }
 
+        if (chains.Count == 0)
+            return kept;
         int[] counts = BudgetFill.Fill(chains, Threshold(chains, budget), budget);
         var keep = kept.ToArray();
         for (int c = 0; c < chains.Count; c++)

@@ -27,11 +27,7 @@ public static class PruningRatio
 
     /// <summary>The finest step in ratio that the base allows: its smallest attention group or block of channels.</summary>
     /// <param name="spec">The unpruned base.</param>
-    public static double Step(ModelSpec spec)
-    {
-        long smallest = spec.Layers.Min(layer => Math.Min(GroupSize(spec, layer), (long)ChannelMultiple(layer) * ChannelSize(spec)));
-        return (double)smallest / Count(spec, spec.Layers);
-    }
+    public static double Step(ModelSpec spec) => (double)SmallestBlock(spec, spec.Layers) / Count(spec, spec.Layers);
 
     /// <summary>The model's present ratio.</summary>
     public static double Of(Model model) => Of(model.Spec, model.BaseLayers);
@@ -43,6 +39,9 @@ public static class PruningRatio
     /// <summary>Prunable parameters of <paramref name="layers"/> in a model otherwise like <paramref name="spec"/>.</summary>
     public static long Count(ModelSpec spec, IReadOnlyList<LayerSpec> layers) => layers.Sum(layer =>
         2L * spec.Width * (layer.QuerySize + layer.KeyValueSize) + (long)layer.FfnWidth * ChannelSize(spec));
+
+    internal static long SmallestBlock(ModelSpec spec, IReadOnlyList<LayerSpec> baseLayers) =>
+        baseLayers.Min(layer => Math.Min(GroupSize(spec, layer), (long)ChannelMultiple(layer) * ChannelSize(spec)));
 
     /// <summary>Parameters of one attention group: its rows of q, k and v and its columns of o.</summary>
     internal static long GroupSize(ModelSpec spec, LayerSpec layer) =>
