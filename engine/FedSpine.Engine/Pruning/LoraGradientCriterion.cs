@@ -38,12 +38,14 @@ public sealed class LoraGradientCriterion : IImportanceCriterion
 
     public void OnGradients(IComputeBackend backend, Workspace workspace, Model model)
     {
-        for (int l = 0; l < model.Layers.Count; l++)
+        for (int l = 0; l < _sums!.Layers; l++)
         {
-            foreach (var linear in model.Layers[l].Linears)
+            var modules = _sums.Modules(l);
+            for (int i = 0; i < modules.Length; i++)
             {
-                if (HasTrainedAdapter(linear))
-                    backend.LoraImportance(_sums!.Device(l, linear), linear.Operands, linear.A!.Gradient, linear.B!.Gradient, ModuleVectors.Axis(linear));
+                var m = modules[i];
+                if (HasTrainedAdapter(m))
+                    backend.LoraImportance(_sums.Device(l, i), m.Operands, m.A!.Gradient, m.B!.Gradient, ModuleVectors.Axis(m));
             }
         }
     }
@@ -54,11 +56,11 @@ public sealed class LoraGradientCriterion : IImportanceCriterion
         for (int l = 0; l < scores.Count; l++)
         {
             scores[l].Clear();
-            foreach (var linear in model.Layers[l].Linears)
+            for (int i = 0; i < _sums.Modules(l).Length; i++)
             {
-                double norm = Norm(_sums.Host(l, linear));
+                double norm = Norm(_sums.Host(l, i));
                 if (norm != 0)
-                    _sums.AddTo(scores[l], l, linear, 1 / norm);
+                    _sums.AddTo(scores[l], l, i, 1 / norm);
             }
         }
     }

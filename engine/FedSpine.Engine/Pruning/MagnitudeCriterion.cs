@@ -22,18 +22,19 @@ public sealed class MagnitudeCriterion : IImportanceCriterion
 
     public void Score(Model model, IReadOnlyList<LayerScores> scores)
     {
-        for (int l = 0; l < model.Layers.Count; l++)
+        for (int l = 0; l < scores.Count; l++)
         {
-            foreach (var linear in model.Layers[l].Linears)
-                model.Backend.SquareSums(_sums!.Device(l, linear), linear.Weight.Value, linear.Out, linear.In, ModuleVectors.Axis(linear));
+            var modules = _sums!.Modules(l);
+            for (int i = 0; i < modules.Length; i++)
+                model.Backend.SquareSums(_sums.Device(l, i), modules[i].Weight.Value, modules[i].Out, modules[i].In, ModuleVectors.Axis(modules[i]));
         }
 
         _sums!.Download();
         for (int l = 0; l < scores.Count; l++)
         {
             scores[l].Clear();
-            foreach (var linear in model.Layers[l].Linears)
-                _sums.AddTo(scores[l], l, linear, 1);
+            for (int i = 0; i < _sums.Modules(l).Length; i++)
+                _sums.AddTo(scores[l], l, i, 1);
         }
     }
 

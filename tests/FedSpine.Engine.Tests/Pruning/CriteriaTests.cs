@@ -178,7 +178,7 @@ public sealed class CriteriaTests : IDisposable
     private double[] Fluctuation(float[] x, Linear linear)
     {
         int C = linear.In;
-        float[] w = RandomModels.Read(_backend, linear.Weight.Value);
+        float[] w = _backend.Read(linear.Weight.Value);
         var result = new double[C];
         for (int c = 0; c < C; c++)
         {
@@ -203,8 +203,8 @@ public sealed class CriteriaTests : IDisposable
     /// <summary>(G * (W + s B A))^2 with G = gB A + B gA - gB gA.</summary>
     private double LoraImportance(Linear m, double w, int row, int column)
     {
-        float[] a = RandomModels.Read(_backend, m.A!.Value), b = RandomModels.Read(_backend, m.B!.Value);
-        float[] gA = RandomModels.Read(_backend, m.A.Gradient), gB = RandomModels.Read(_backend, m.B.Gradient);
+        float[] a = _backend.Read(m.A!.Value), b = _backend.Read(m.B!.Value);
+        float[] gA = _backend.Read(m.A.Gradient), gB = _backend.Read(m.B.Gradient);
         double G = 0, BA = 0;
         for (int r = 0; r < m.Rank; r++)
         {
@@ -224,7 +224,7 @@ public sealed class CriteriaTests : IDisposable
         foreach (var m in model.Layers[l].Linears)
         {
             bool byColumn = m.Role is LinearRole.Output or LinearRole.Down;
-            float[] w = RandomModels.Read(_backend, m.Weight.Value);
+            float[] w = _backend.Read(m.Weight.Value);
             var sums = new double[byColumn ? m.In : m.Out];
             for (int i = 0; i < m.Out; i++)
             {
@@ -277,7 +277,7 @@ public sealed class CriteriaTests : IDisposable
             var span = new DeviceSpan<float>(_arena, _used * 4, length);
             _used += length;
             RandomModels.Write(_tests._backend, span, () => (float)_random.NextGaussian());
-            return (span, RandomModels.Read(_tests._backend, span));
+            return (span, _tests._backend.Read(span));
         }
 
         public void AssertExpected(LayerScores[] scores)

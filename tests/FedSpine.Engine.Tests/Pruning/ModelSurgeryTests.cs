@@ -41,7 +41,7 @@ public sealed class ModelSurgeryTests : IDisposable
                 continue;
             AssertCut(from, to, rows, columns, p => p.FirstMoment);
             AssertCut(from, to, rows, columns, p => p.SecondMoment);
-            Assert.All(RandomModels.Read(_backend, to.Gradient), g => Assert.Equal(0, g));
+            Assert.All(_backend.Read(to.Gradient), g => Assert.Equal(0, g));
         }
 
         model.Dispose();
@@ -66,11 +66,11 @@ public sealed class ModelSurgeryTests : IDisposable
             }
             else
             {
-                Assert.All(RandomModels.Read(other, to.Value), v => Assert.Equal(0, v));
+                Assert.All(other.Read(to.Value), v => Assert.Equal(0, v));
             }
 
             if (to.Trainable)
-                Assert.All(RandomModels.Read(other, to.FirstMoment).Concat(RandomModels.Read(other, to.SecondMoment)), v => Assert.Equal(0, v));
+                Assert.All(other.Read(to.FirstMoment).Concat(other.Read(to.SecondMoment)), v => Assert.Equal(0, v));
         }
     });
 
@@ -127,8 +127,8 @@ public sealed class ModelSurgeryTests : IDisposable
     private void AssertCut(Parameter from, Parameter to, int[] rows, int[] columns, Func<Parameter, Kernels.Memory.DeviceSpan<float>> part)
     {
         Assert.Equal((rows.Length, columns.Length), (to.Rows, to.Columns));
-        float[] before = RandomModels.Read(_backend, part(from));
+        float[] before = _backend.Read(part(from));
         float[] expected = [.. rows.SelectMany(r => columns.Select(c => before[r * from.Columns + c]))];
-        Assert.Equal(expected, RandomModels.Read(_backend, part(to)));
+        Assert.Equal(expected, _backend.Read(part(to)));
     }
 }

@@ -1,8 +1,9 @@
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Engine.Pruning;
-using FedSpine.Kernels.Memory;
+using FedSpine.Engine.Training;
 using FedSpine.Kernels;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Engine.Tests.Pruning;
 
@@ -37,6 +38,27 @@ internal static class RandomModels
             [.. layer.Channels.Where((_, i) => channels[i])]);
     })];
 
+    /// <summary>Random tokens, lengths from 1 to T, and targets for the model's head.</summary>
+    public static Batch Batch(DeterministicRandom random, ModelSpec spec, int B, int T)
+    {
+        var batch = new Batch(B, T) { B = B, T = T };
+        for (int b = 0; b < B; b++)
+        {
+            batch.Lengths[b] = b == 0 ? T : 1 + random.NextInt(T);
+            for (int t = 0; t < T; t++)
+            {
+                batch.Ids[b * T + t] = random.NextInt(spec.VocabularySize);
+                if (spec.Head != ModelHead.SequenceClassification)
+                    batch.Targets[b * T + t] = t < batch.Lengths[b] ? random.NextInt(spec.VocabularySize) : Training.Batch.Ignore;
+            }
+
+            if (spec.Head == ModelHead.SequenceClassification)
+                batch.Targets[b] = random.NextInt(spec.Labels.Count);
+        }
+
+        return batch;
+    }
+
     public static LoraSpec Lora(int rank) => new(rank, 2 * rank, LoraSpec.AllLinears);
 
     /// <summary>Normal values in every weight, factor and moment (second moments positive).</summary>
@@ -59,13 +81,6 @@ internal static class RandomModels
         for (int i = 0; i < values.Length; i++)
             values[i] = next();
         backend.Upload<float>(span, values);
-    }
-
-    public static float[] Read(IComputeBackend backend, DeviceSpan<float> span)
-    {
-        var values = new float[span.Length];
-        backend.Download<float>(values, span);
-        return values;
     }
 
     public static LayerScores[] Scores(DeterministicRandom random, IReadOnlyList<LayerSpec> layers) => [.. layers.Select(layer => new LayerScores(
