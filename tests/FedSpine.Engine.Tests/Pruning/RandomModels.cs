@@ -1,7 +1,6 @@
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Engine.Pruning;
-using FedSpine.Engine.Training;
 using FedSpine.Kernels;
 using FedSpine.Kernels.Memory;
 
@@ -37,27 +36,6 @@ internal static class RandomModels
             [.. layer.KeyValueHeads.Where((_, i) => groups[i])],
             [.. layer.Channels.Where((_, i) => channels[i])]);
     })];
-
-    /// <summary>Random tokens, lengths from 1 to T, and targets for the model's head.</summary>
-    public static Batch Batch(DeterministicRandom random, ModelSpec spec, int B, int T)
-    {
-        var batch = new Batch(B, T) { B = B, T = T };
-        for (int b = 0; b < B; b++)
-        {
-            batch.Lengths[b] = b == 0 ? T : 1 + random.NextInt(T);
-            for (int t = 0; t < T; t++)
-            {
-                batch.Ids[b * T + t] = random.NextInt(spec.VocabularySize);
-                if (spec.Head != ModelHead.SequenceClassification)
-                    batch.Targets[b * T + t] = t < batch.Lengths[b] ? random.NextInt(spec.VocabularySize) : Training.Batch.Ignore;
-            }
-
-            if (spec.Head == ModelHead.SequenceClassification)
-                batch.Targets[b] = random.NextInt(spec.Labels.Count);
-        }
-
-        return batch;
-    }
 
     public static LoraSpec Lora(int rank) => new(rank, 2 * rank, LoraSpec.AllLinears);
 

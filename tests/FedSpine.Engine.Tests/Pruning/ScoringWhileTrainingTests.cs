@@ -23,7 +23,7 @@ public sealed class ScoringWhileTrainingTests : IDisposable
         var spec = RandomModels.Spec(random, 4, decoder: true, width: 16) with { Layers = [.. Enumerable.Repeat(new LayerSpec(4, 2, 4, 40), 4)] };
         var model = Model.Create(_backend, spec, Trainable.Adapter, RandomModels.Lora(2));
         RandomModels.Fill(model, random);
-        var batch = RandomModels.Batch(random, spec, 3, 6);
+        var batch = TinyModels.Batch(spec, 1, 6, 2, 5);
         using var scorer = new ImportanceScorer(ImportanceCriteria.Create(criterion, 1), model);
         var schedule = CubicSchedule.Within(12, PruningRatio.Of(model), 0.3, 4);
         var options = new TrainingOptions { LearningRate = 1e-3f };
@@ -60,7 +60,7 @@ public sealed class ScoringWhileTrainingTests : IDisposable
         RandomModels.Fill(model, random);
         using var scorer = new ImportanceScorer(ImportanceCriteria.Create(criterion, 1), model);
         using var trainer = new Trainer(model, new TrainingOptions(), 2, 4);
-        var batch = RandomModels.Batch(random, spec, 2, 4);
+        var batch = TinyModels.Batch(spec, 1, 4, 2);
         for (int warm = 0; warm < 3; warm++)
             trainer.Step(batch, scorer);
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -76,7 +76,7 @@ public sealed class ScoringWhileTrainingTests : IDisposable
         using var model = Model.Create(_backend, spec, Trainable.Adapter, RandomModels.Lora(2));
         RandomModels.Fill(model, random);
         using var trainer = new Trainer(model, new TrainingOptions(), 4, 5);
-        Batch whole = RandomModels.Batch(random, spec, 4, 5), first = new(2, 5) { B = 2, T = 5 }, second = new(2, 5) { B = 2, T = 5 };
+        Batch whole = TinyModels.Batch(spec, 1, 5, 2, 4, 1), first = new(2, 5) { B = 2, T = 5 }, second = new(2, 5) { B = 2, T = 5 };
         foreach (var (part, at) in new[] { (first, 0), (second, 2) })
         {
             whole.Ids.AsSpan(at * 5, 10).CopyTo(part.Ids);
