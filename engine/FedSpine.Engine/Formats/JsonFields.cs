@@ -52,6 +52,8 @@ internal sealed class JsonFields
     /// <summary>The file itself is at fault.</summary>
     public InputException Error(string what) => InputException.InFile(_file, what);
 
+    public JsonElement Root => _object;
+
     public IEnumerable<string> Names => _object.EnumerateObject().Select(p => p.Name);
 
     public bool Has(string field) => TryGet(field, out _);
