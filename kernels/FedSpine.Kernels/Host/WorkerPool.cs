@@ -10,12 +10,17 @@ internal interface IRangeBody
 /// <summary>
 /// Runs loop bodies on a fixed set of threads; the caller is worker 0. Workers spin briefly between forks, then park.
 /// A body must not throw and must write disjoint outputs per index, whose values do not depend on the chunking.
-/// One fork at a time. A fork never waits for a worker that has not begun: on a busy machine, where a worker may not be scheduled
-/// for long, the caller does the work itself.
+/// One fork at a time.
 /// </summary>
+/// <remarks>
+/// A fork is published in one word: its number and how many chunks are unclaimed. Whoever decrements it owns a chunk, and the
+/// description of the fork stays put until every chunk is done. The caller waits for chunks, never for threads: a worker that
+/// is asleep or has lost its core only means that the others do its share.
+/// </remarks>
 internal sealed unsafe class WorkerPool : IDisposable
 {
-    private const int SpinsBeforePark = 2000;
+    /// <summary>About 50 microseconds: longer than the gap between two operators of a step, far shorter than waking costs.</summary>
+    private const int SpinsBeforePark = 200;
 
     private readonly Thread[] _threads;
     private readonly SemaphoreSlim _wake = new(0);
@@ -23,11 +28,10 @@ internal sealed unsafe class WorkerPool : IDisposable
     private void* _body;
     private int _count;
     private int _grain;
-    private int _next;      // first index not yet claimed
-    private int _fork;      // number of the latest fork
-    private int _open;      // number of the fork that workers may enter; 0: none
-    private int _inside;    // workers that are looking at the gate or running bodies
-    private int _parked;
+    private int _chunks;
+    private int _completed; // chunks of the present fork that are done
+    private long _state;    // fork number << 32 | chunks not yet claimed
+    private int _parked;    // workers that wait for a release
     private volatile bool _stop;
 
     public WorkerPool(int threads)
@@ -63,19 +67,15 @@ internal sealed unsafe class WorkerPool : IDisposable
             _invoke = &Call<TBody>;
             _count = count;
             _grain = grain;
-            _next = 0;
-            int fork = _fork + 1 == 0 ? 1 : _fork + 1;
-            Volatile.Write(ref _open, fork);
-            Interlocked.Exchange(ref _fork, fork);
-            int parked = Volatile.Read(ref _parked);
+            _chunks = (int)(((long)count + grain - 1) / grain);
+            _completed = 0;
+            Interlocked.Exchange(ref _state, ((_state >> 32) + 1) << 32 | (uint)_chunks);
+            int parked = Interlocked.Exchange(ref _parked, 0);
             if (parked > 0)
                 _wake.Release(parked);
             Drain(0);
-            // Close the gate, then wait for those inside. A worker steps in before it looks whether the gate is open, so either it
-            // sees the gate closed, or this sees the worker.
-            Interlocked.Exchange(ref _open, 0);
             var spin = new SpinWait();
-            while (Volatile.Read(ref _inside) != 0)
+            while (Volatile.Read(ref _completed) != _chunks)
                 spin.SpinOnce(sleep1Threshold: -1);
         }
     }
@@ -83,8 +83,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     public void Dispose()
     {
         _stop = true;
-        Interlocked.Increment(ref _fork);
-        _wake.Release(_threads.Length + 1);
+        _wake.Release(Count);
         foreach (var thread in _threads)
             thread.Join();
         _wake.Dispose();
@@ -93,42 +92,59 @@ internal sealed unsafe class WorkerPool : IDisposable
     private static void Call<TBody>(void* body, int start, int end, int worker) where TBody : unmanaged, IRangeBody =>
         ((TBody*)body)->Invoke(start, end, worker);
 
-    private void Drain(int worker)
+    /// <summary>Does chunks until none is left; false when there was none.</summary>
+    private bool Drain(int worker)
     {
+        bool worked = false;
         while (true)
         {
-            int end = Interlocked.Add(ref _next, _grain);
-            int start = end - _grain;
-            if (start >= _count)
-                return;
-            _invoke(_body, start, Math.Min(end, _count), worker);
+            long state = Volatile.Read(ref _state);
+            if ((int)state == 0)
+                return worked;
+            if (Interlocked.CompareExchange(ref _state, state - 1, state) != state)
+                continue;
+            int start = (_chunks - (int)state) * _grain;
+            _invoke(_body, start, (int)Math.Min((long)start + _grain, _count), worker);
+            Interlocked.Increment(ref _completed);
+            worked = true;
         }
     }
 
     private void Work(int worker)
     {
-        int seen = 0;
-        while (true)
+        int spins = 0;
+        while (!_stop)
         {
-            for (int spins = 0; Volatile.Read(ref _fork) == seen && spins < SpinsBeforePark; spins++)
-                Thread.SpinWait(20);
-            while (Volatile.Read(ref _fork) == seen)
+            if (Drain(worker))
+                spins = 0;
+            else if (spins++ < SpinsBeforePark)
+                Thread.SpinWait(10);
+            else
             {
-                // Announce before the last look: a fork after it sees the announcement and releases. A spare release only
-                // costs one extra turn of this loop.
-                Interlocked.Increment(ref _parked);
-                if (Volatile.Read(ref _fork) == seen)
-                    _wake.Wait();
-                Interlocked.Decrement(ref _parked);
+                Park();
+                spins = 0;
             }
-
-            seen = Volatile.Read(ref _fork);
-            if (_stop)
-                return;
-            Interlocked.Increment(ref _inside);
-            if (Volatile.Read(ref _open) == seen)
-                Drain(worker);
-            Interlocked.Decrement(ref _inside);
         }
+    }
+
+    private void Park()
+    {
+        // Announce before the last look: a fork published after it sees the announcement and releases.
+        Interlocked.Increment(ref _parked);
+        if (!_stop && (int)Volatile.Read(ref _state) == 0)
+        {
+            _wake.Wait();
+            return;
+        }
+
+        // There is work: take the announcement back, or the release if a fork has already answered it.
+        int parked;
+        while ((parked = Volatile.Read(ref _parked)) > 0)
+        {
+            if (Interlocked.CompareExchange(ref _parked, parked - 1, parked) == parked)
+                return;
+        }
+
+        _wake.Wait();
     }
 }
