@@ -1,0 +1,20 @@
+using BenchmarkDotNet.Running;
+using FedSpine.Bench;
+
+if (args.Length == 0)
+{
+    Console.WriteLine("""
+        dotnet run -c Release --project bench/FedSpine.Bench -- COMMAND
+
+          gemm [--json]      matrix products beside OpenBLAS, both measured in turn in one run
+          --list flat        the BenchmarkDotNet benchmarks
+          --filter '*Name*'  run some of them; further options are BenchmarkDotNet's
+        """);
+    return 0;
+}
+
+if (args[0] == "gemm")
+    return GemmComparison.Run(json: args.Contains("--json"));
+
+BenchmarkSwitcher.FromAssembly(typeof(GemmComparison).Assembly).Run(args);
+return 0;
