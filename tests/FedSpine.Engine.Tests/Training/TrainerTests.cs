@@ -8,7 +8,7 @@ namespace FedSpine.Engine.Tests.Training;
 
 public sealed class TrainerTests : IDisposable
 {
-    private readonly IComputeBackend _backend = HostBackend.Create(2);
+    private readonly IComputeBackend _backend = HostBackend.Create(1);
 
     public static TheoryData<bool> Families => [true, false];
 
@@ -28,6 +28,23 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(expected.Count, actual.Count);
         Assert.Equal(expected.Loss, actual.Loss, 1e-6 * expected.Loss);
         Assert.True(Compare.Frobenius(_backend.Read(model.TrainableGradients), gradients) < 1e-5);
+    }
+
+    [Fact]
+    public void A_large_vocabulary_is_projected_in_chunks()
+    {
+        // 576 rows of 20,000 logits do not fit one chunk; 288 do.
+        var spec = TinyModels.Llama(ModelHead.CausalLm) with { VocabularySize = 20_000, Layers = [new LayerSpec(1, 1, 4, 8)] };
+        using var model = TinyModels.Random(_backend, spec, Trainable.All);
+        var whole = TinyModels.Batch(spec, 7, [.. Enumerable.Repeat(32, 18)]);
+        using var trainer = new Trainer(model, new TrainingOptions(), 18, 32);
+        var expected = trainer.ComputeGradients([Rows(whole, 0, 9, spec), Rows(whole, 9, 9, spec)]);
+        var gradients = _backend.Read(model.TrainableGradients);
+        var actual = trainer.ComputeGradients([whole]);
+        Assert.Equal(expected.Loss, actual.Loss, 1e-6 * expected.Loss);
+        Assert.True(Compare.Frobenius(_backend.Read(model.TrainableGradients), gradients) < 1e-5);
+        Assert.True(trainer.ActivationBytes < 0.9 * 576 * 20_000 * sizeof(float));
+        Assert.Equal(expected.Loss, trainer.Evaluate(whole).Loss, 1e-6 * expected.Loss);
     }
 
     [Theory]
@@ -55,7 +72,8 @@ public sealed class TrainerTests : IDisposable
     public void A_step_allocates_nothing_managed(bool decoder)
     {
         var spec = (decoder ? TinyModels.Llama(ModelHead.CausalLm) : TinyModels.Roberta(ModelHead.SequenceClassification)).Widened();
-        using var model = Model.Create(_backend, spec, Trainable.Adapter, TinyModels.Lora);
+        using var backend = HostBackend.Create(2);
+        using var model = Model.Create(backend, spec, Trainable.Adapter, TinyModels.Lora);
         ModelInitializer.Initialize(model, 3);
         using var scorer = new ImportanceScorer(new TaylorCriterion(), model);
         Batch[] batches = [TinyModels.Batch(spec, 3, 64, 20, 30, 64), TinyModels.Batch(spec, 4, 31, 20, 3)];
