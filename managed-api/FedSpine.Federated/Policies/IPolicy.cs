@@ -31,14 +31,31 @@ public sealed record ArmStatistics(
 /// <param name="MaxRank">Largest rank.</param>
 /// <param name="Devices">Number of devices.</param>
 /// <param name="Rounds">Planned rounds.</param>
-public sealed record PolicySpace(double TargetRatio, double RatioStep, int MinRank, int MaxRank, int Devices, int Rounds);
+public sealed record PolicySpace(double TargetRatio, double RatioStep, int MinRank, int MaxRank, int Devices, int Rounds)
+{
+    /// <exception cref="InputException">A bound that no run can have.</exception>
+    public void Check()
+    {
+        if (!(TargetRatio is >= 0 and <= 0.95))
+            throw new InputException($"target sparsity is {TargetRatio}, expected 0 to 0.95");
+        if (!(RatioStep >= 0))
+            throw new InputException($"ratio step is {RatioStep}, expected 0 or more");
+        if (MinRank < 1 || MaxRank < MinRank)
+            throw new InputException($"ranks {MinRank} to {MaxRank}: expected 1 <= smallest <= largest");
+        if (Devices < 1 || Rounds < 1)
+            throw new InputException($"{Devices} devices, {Rounds} rounds: expected at least 1 of each");
+    }
+}
 
 /// <summary>Picks each participant's pruning ratio and rank. Ratios never fall below what the device has already lost.</summary>
 public interface IPolicy
 {
     string Name { get; }
 
-    /// <summary>Chooses for one device. <paramref name="ratioNow"/> is what the device has already pruned.</summary>
+    /// <summary>
+    /// Chooses for one device, in round 0 to Rounds - 1. <paramref name="ratioNow"/> is the smallest ratio that may be chosen: what the
+    /// device has already pruned, or more where a deadline needs it. The answer lies in [ratioNow, max(ratioNow, target)].
+    /// </summary>
     Arm Select(int device, double ratioNow, int round, DeterministicRandom random);
 
     /// <summary>Learns from a round; returns each outcome's reward in [0, 1], in the given order.</summary>
