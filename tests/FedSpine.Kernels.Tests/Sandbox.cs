@@ -14,7 +14,7 @@ public sealed class Sandbox(IComputeBackend backend) : IDisposable
     private readonly List<Buffer> _buffers = [];
     private readonly List<Arena> _arenas = [];
 
-    private sealed record Buffer(string Name, DeviceSpan<float> Guarded, float[] Initial, double[]? Expected, double Tolerance)
+    private sealed record Buffer(string Name, DeviceSpan<float> Guarded, float[] Initial, double[]? Expected, double Tolerance, double Floor)
     {
         public DeviceSpan<float> Span => Guarded.Slice(Guard, Initial.Length);
     }
@@ -22,10 +22,13 @@ public sealed class Sandbox(IComputeBackend backend) : IDisposable
     public IComputeBackend Backend => backend;
 
     /// <summary>A buffer that the operator must not change.</summary>
-    public DeviceSpan<float> Input(string name, float[] values) => Add(name, values, null, 0);
+    public DeviceSpan<float> Input(string name, float[] values) => Add(name, values, null, 0, 0);
 
-    /// <summary>A buffer that must end up as expected, to a tolerance relative to its largest value; NaN where the operator should overwrite.</summary>
-    public DeviceSpan<float> Output(string name, double[] expected, float[]? initial = null, double tolerance = 1e-5)
+    /// <summary>
+    /// A buffer that must end up as expected, to a tolerance relative to its largest value, or to <paramref name="floor"/> where
+    /// that is smaller (sums of terms around 1 may cancel). It holds NaN before unless it has <paramref name="initial"/> values.
+    /// </summary>
+    public DeviceSpan<float> Output(string name, double[] expected, float[]? initial = null, double tolerance = 1e-5, double floor = 0.1)
     {
         if (initial is null)
         {
@@ -33,11 +36,11 @@ public sealed class Sandbox(IComputeBackend backend) : IDisposable
             Array.Fill(initial, float.NaN);
         }
 
-        return Add(name, initial, expected, tolerance);
+        return Add(name, initial, expected, tolerance, floor);
     }
 
     /// <summary>A buffer that the operator may use as it likes.</summary>
-    public DeviceSpan<float> Scratch(string name, int length) => Add(name, new float[length], new double[length], double.PositiveInfinity);
+    public DeviceSpan<float> Scratch(string name, int length) => Add(name, new float[length], new double[length], double.PositiveInfinity, 0);
 
     public DeviceSpan<int> Integers(int[] values)
     {
@@ -67,7 +70,7 @@ public sealed class Sandbox(IComputeBackend backend) : IDisposable
                     Assert.Fail($"{backend.Name}: {what}: wrote outside {buffer.Name}");
             }
 
-            double largest = 0.1; // sums of terms around 1 may cancel
+            double largest = buffer.Floor;
             if (buffer.Expected is not null)
             {
                 foreach (double x in buffer.Expected)
@@ -100,12 +103,12 @@ public sealed class Sandbox(IComputeBackend backend) : IDisposable
             arena.Dispose();
     }
 
-    private DeviceSpan<float> Add(string name, float[] initial, double[]? expected, double tolerance)
+    private DeviceSpan<float> Add(string name, float[] initial, double[]? expected, double tolerance, double floor)
     {
         int length = initial.Length + 2 * Guard;
         var arena = backend.Allocate((long)length * sizeof(float));
         _arenas.Add(arena);
-        var buffer = new Buffer(name, new DeviceSpan<float>(arena, 0, length), initial, expected, tolerance);
+        var buffer = new Buffer(name, new DeviceSpan<float>(arena, 0, length), initial, expected, tolerance, floor);
         var values = new float[length];
         Array.Fill(values, GuardValue);
         initial.CopyTo(values, Guard);

@@ -19,5 +19,11 @@ public static class TestData
         return values;
     }
 
+    /// <summary>Whole numbers in [0, bound).</summary>
+    public static int[] Indices(int length, int bound, int seed) => Array.ConvertAll(Uniform(length, seed), v => Math.Min(bound - 1, (int)((v + 1) / 2 * bound)));
+
+    /// <summary>Example lengths: T, then down to 0 where there are several examples.</summary>
+    public static int[] Lengths(int B, int T) => [.. Enumerable.Range(0, B).Select(b => B == 1 ? T : T * (B - 1 - b) / (B - 1))];
+
     public static double[] ToDouble(this float[] x) => Array.ConvertAll(x, v => (double)v);
 }

@@ -11,9 +11,9 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         RequireLength(m, w.Length);
         RequireLength(v, w.Length);
         RequireLength(g, w.Length);
-        float scale = 1;
         if (!gradScale.IsEmpty)
-            scale = *Pointer(gradScale);
+            RequireLength(gradScale, 1);
+        float scale = gradScale.IsEmpty ? 1 : *Pointer(gradScale);
         if (scale == 0) // a void step: 0 times the infinities that made it void would be NaN
             return;
         var body = new AdamWBody { W = Pointer(w), M = Pointer(m), V = Pointer(v), G = Pointer(g), GradScale = scale, Step = step };

@@ -10,6 +10,8 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
     public void GradientNorm(DeviceSpan<float> norm, DeviceSpan<float> g, float maxNorm)
     {
         RequireLength(norm, 2);
+        if (!(maxNorm >= 0))
+            throw new ArgumentException($"maxNorm is {maxNorm}; it must be positive, or 0 for no clipping");
         double* parts = stackalloc double[NormParts];
         int part = (int)(((long)g.Length + NormParts - 1) / NormParts);
         var body = new SquareSumBody { Parts = parts, G = Pointer(g), Length = g.Length, Part = part };

@@ -1,0 +1,97 @@
+using FedSpine.Kernels.Host;
+using FedSpine.Kernels.Tests.Cases;
+
+namespace FedSpine.Kernels.Tests.Host;
+
+public sealed class RopeOperatorTests : HostOperatorTests
+{
+    protected override IEnumerable<OperatorCase> Cases =>
+        from D in new[] { 2, 4, 6, 8, 10, 16, 18, 30, 32, 34, 64, 66, 128 } from inverse in Both select new RopeCase(2, 3, 2, D, inverse);
+
+    protected override IEnumerable<OperatorCase> LargeCases => [new RopeCase(3, 101, 5, 34), new RopeCase(3, 101, 5, 34, Inverse: true)];
+
+    [Fact]
+    public void RejectsAnOddHeadSizeAndAShortTable()
+    {
+        using var backend = HostBackend.Create(1);
+        using var sandbox = new Sandbox(backend);
+        var x = sandbox.Input("x", new float[12]);
+        var table = sandbox.Input("table", new float[9]);
+        Expect.Rejects(sandbox, () => backend.Rope(x, table, 1, 2, 2, 3), "D is 3", "even");
+        Expect.Rejects(sandbox, () => backend.Rope(x, table, 1, 3, 1, 4), "table has 9", "12");
+        Expect.Rejects(sandbox, () => backend.Rope(x, table, 2, 2, 2, 2), "x has 12", "16");
+    }
+}
+
+public sealed class EmbeddingOperatorTests : HostOperatorTests
+{
+    protected override IEnumerable<OperatorCase> Cases =>
+    [
+        .. from D in Lengths from accumulate in Both select new EmbeddingForwardCase(4, D, 3, accumulate),
+        .. from D in Lengths select new EmbeddingBackwardCase(9, D, 3),
+        new EmbeddingForwardCase(0, 4, 3),
+    ];
+
+    protected override IEnumerable<OperatorCase> LargeCases =>
+        [new EmbeddingForwardCase(501, 131, 37), new EmbeddingForwardCase(501, 131, 37, Accumulate: true), new EmbeddingBackwardCase(501, 331, 37)];
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(-1)]
+    public void RejectsAnIdOutsideTheTable(int id)
+    {
+        using var backend = HostBackend.Create(1);
+        using var sandbox = new Sandbox(backend);
+        var table = sandbox.Input("table", new float[12]);
+        var y = sandbox.Input("y", new float[8]);
+        var ids = sandbox.Integers([0, id]);
+        Expect.Rejects(sandbox, () => backend.EmbeddingForward(y, ids, table, 2, 4), $"ids[1] is {id}", "[0, 3)");
+        Expect.Rejects(sandbox, () => backend.EmbeddingBackward(table, ids, y, 2, 4), $"ids[1] is {id}", "[0, 3)");
+    }
+
+    [Fact]
+    public void RejectsATableThatIsNoWholeNumberOfRows()
+    {
+        using var backend = HostBackend.Create(1);
+        using var sandbox = new Sandbox(backend);
+        var table = sandbox.Input("table", new float[13]);
+        var y = sandbox.Input("y", new float[8]);
+        Expect.Rejects(sandbox, () => backend.EmbeddingForward(y, sandbox.Integers([0, 1]), table, 2, 4), "table has 13", "rows of 4");
+    }
+}
+
+public sealed class GatherRowsOperatorTests : HostOperatorTests
+{
+    protected override IEnumerable<OperatorCase> Cases => [.. from D in Lengths select new GatherRowsCase(4, D, 7), new GatherRowsCase(0, 3, 4)];
+
+    protected override IEnumerable<OperatorCase> LargeCases => [new GatherRowsCase(501, 131, 601)];
+
+    [Fact]
+    public void RejectsARowThatIsNotThere()
+    {
+        using var backend = HostBackend.Create(1);
+        using var sandbox = new Sandbox(backend);
+        var x = sandbox.Input("x", new float[12]);
+        var y = sandbox.Input("y", new float[8]);
+        Expect.Rejects(sandbox, () => backend.GatherRows(y, x, sandbox.Integers([2, 3]), 4), "rows[1] is 3", "[0, 3)");
+        Expect.Rejects(sandbox, () => backend.GatherRows(y, x, sandbox.Integers([2]), 4), "y has 8", "4");
+    }
+}
+
+public sealed class GatherColumnsOperatorTests : HostOperatorTests
+{
+    protected override IEnumerable<OperatorCase> Cases => [.. from D in Lengths select new GatherColumnsCase(3, D, 5), new GatherColumnsCase(4, 3, 0)];
+
+    protected override IEnumerable<OperatorCase> LargeCases => [new GatherColumnsCase(501, 211, 131)];
+
+    [Fact]
+    public void RejectsAColumnThatIsNotThere()
+    {
+        using var backend = HostBackend.Create(1);
+        using var sandbox = new Sandbox(backend);
+        var x = sandbox.Input("x", new float[12]);
+        var y = sandbox.Input("y", new float[6]);
+        Expect.Rejects(sandbox, () => backend.GatherColumns(y, x, sandbox.Integers([0, 4]), 3, 4), "columns[1] is 4", "[0, 4)");
+        Expect.Rejects(sandbox, () => backend.GatherColumns(y, x, sandbox.Integers([0]), 3, 4), "y has 6", "3");
+    }
+}
