@@ -31,8 +31,11 @@ internal sealed partial class DecoderPass : TransformerPass
         public DeviceSpan<float> QA, KA, VA, OA, GA, UA, HA; // (B*T, r) x A^T of q, k, v, o, gate, up, down
     }
 
+    /// <exception cref="InputException">The gate is not SiLU.</exception>
     public DecoderPass(Model model, int maxT)
     {
+        if (model.Spec.Activation != Activation.Silu)
+            throw new InputException($"a {model.Spec.Family} model with a {model.Spec.Activation} gate (hidden_act): only silu is supported");
         _model = model;
         _activations = new Activations[model.Layers.Count];
         _rope = new RopeTables(model, maxT);

@@ -73,8 +73,8 @@ public sealed class Inference : IDisposable
             throw new InvalidOperationException($"a {_model.Spec.Head} head predicts no next token");
         var prompt = _prompt ??= new Batch(1, _maxT);
         (prompt.B, prompt.T, prompt.Lengths[0]) = (1, ids.Length, ids.Length);
-        ids.CopyTo(prompt.Ids);
         Check(prompt, 1, _maxT);
+        ids.CopyTo(prompt.Ids);
         return _pass.NextToken(_model.Backend, _workspace, prompt);
     }
 

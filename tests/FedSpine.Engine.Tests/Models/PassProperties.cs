@@ -97,6 +97,22 @@ public sealed class PassProperties : IDisposable
         Assert.Equal("sequences of 13 tokens: the model's positions allow 12", Assert.Throws<InputException>(() => new Inference(model, 1, 13)).Message);
     }
 
+    [Fact]
+    public void A_decoder_whose_gate_is_not_silu_is_an_input_error()
+    {
+        var spec = TinyModels.Llama(ModelHead.CausalLm) with { Activation = Activation.Gelu };
+        using var model = TinyModels.Random(_backend, spec, Trainable.None);
+        Assert.Contains("Gelu gate", Assert.Throws<InputException>(() => new Inference(model, 1, 4)).Message);
+    }
+
+    [Fact]
+    public void A_prompt_beyond_the_plan_is_refused_with_both_sizes()
+    {
+        using var model = TinyModels.Random(_backend, TinyModels.Llama(ModelHead.CausalLm), Trainable.None);
+        using var inference = new Inference(model, 1, 4);
+        Assert.Contains("1 x 5 tokens; the plan is for 1 x 1 to 1 x 4", Assert.Throws<ArgumentException>(() => inference.NextToken([1, 2, 3, 4, 5])).Message);
+    }
+
     private static ModelSpec Spec(ModelFamily family, ModelHead head) => family switch
     {
         ModelFamily.Roberta => TinyModels.Roberta(head),
