@@ -70,17 +70,19 @@ public abstract class BoxPolicy : IPolicy
 
     public void Restore(JsonNode state)
     {
-        if (PolicyState.Text(state, "policy") is var name && name != Name)
-            throw new InputException($"the saved policy is '{name}', this run uses '{Name}'");
+        PolicyState.CheckName(state, Name);
         PolicyState.Numbers(PolicyState.Member(state, "ratio"), "ratio", _ratio.Length).CopyTo(_ratio, 0);
         IReadOnlyList<JsonNode> owners = PolicyState.Elements(state, "boxes");
         if (owners.Count != _boxes.Length)
-            throw new InputException($"the saved policy '{name}' has {owners.Count} sets of arms, this run has {_boxes.Length}");
+            throw new InputException($"the saved policy '{Name}' has {owners.Count} sets of arms, this run has {_boxes.Length}");
         for (int i = 0; i < _boxes.Length; i++)
         {
             if (owners[i] is not JsonArray { Count: > 0 } list)
                 throw new InputException($"policy state: boxes[{i}] is not a list of boxes");
             _boxes[i] = [.. list.Select(box => ArmBox.Restore(box ?? throw new InputException($"policy state: boxes[{i}] has a null")))];
+            if (!Covers(_boxes[i]))
+                throw new InputException($"policy state: boxes[{i}] does not cover ratios 0 to {Space.TargetRatio} and ranks {Space.MinRank} "
+                    + $"to {Space.MaxRank}; was the state saved with other limits?");
         }
     }
 
@@ -105,6 +107,20 @@ public abstract class BoxPolicy : IPolicy
                 boxes.Insert(played + 1, high);
             }
         }
+    }
+
+    private bool Covers(List<ArmBox> boxes)
+    {
+        double ranks = 0, area = 0;
+        foreach (ArmBox box in boxes)
+        {
+            if (box.RatioLow < 0 || box.RatioHigh > Space.TargetRatio || box.RankLow < Space.MinRank || box.RankHigh > Space.MaxRank + 1)
+                return false;
+            ranks += box.RankHigh - box.RankLow;
+            area += (box.RatioHigh - box.RatioLow) * (box.RankHigh - box.RankLow);
+        }
+        int all = Space.MaxRank + 1 - Space.MinRank;
+        return ranks >= all && Math.Abs(area - Space.TargetRatio * all) <= 1e-9 * all;
     }
 
     /// <summary>Picks one of <paramref name="selectable"/>, which is never empty; <paramref name="all"/> includes masked ones.</summary>

@@ -6,6 +6,13 @@ namespace FedSpine.Federated.Policies;
 /// <summary>Reads a policy's saved state; whatever is missing or of another kind is an <see cref="InputException"/> that names it.</summary>
 internal static class PolicyState
 {
+    /// <summary>Refuses the state of another policy.</summary>
+    public static void CheckName(JsonNode state, string name)
+    {
+        if (Text(state, "policy") is var saved && saved != name)
+            throw new InputException($"the saved policy is '{saved}', this run uses '{name}'");
+    }
+
     public static double Number(JsonNode state, string name) => Value(Member(state, name), name);
 
     public static int Integer(JsonNode state, string name)
@@ -15,7 +22,7 @@ internal static class PolicyState
             : throw new InputException($"policy state: {name} is {value}, expected an integer");
     }
 
-    public static string Text(JsonNode state, string name) =>
+    private static string Text(JsonNode state, string name) =>
         Member(state, name) is JsonValue value && value.TryGetValue(out string? text) ? text
             : throw new InputException($"policy state: {name} is not a string");
 

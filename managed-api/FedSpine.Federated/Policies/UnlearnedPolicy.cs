@@ -26,9 +26,5 @@ public abstract class UnlearnedPolicy : IPolicy
 
     public JsonNode Save() => new JsonObject { ["policy"] = Name };
 
-    public void Restore(JsonNode state)
-    {
-        if (PolicyState.Text(state, "policy") is var name && name != Name)
-            throw new InputException($"the saved policy is '{name}', this run uses '{Name}'");
-    }
+    public void Restore(JsonNode state) => PolicyState.CheckName(state, Name);
 }

@@ -151,6 +151,17 @@ public class PolicyInvariantTests
         Assert.Contains(message, Assert.Throws<InputException>(() => policy.Restore(JsonNode.Parse(json)!)).Message);
     }
 
+    [Fact]
+    public void AStateOfOtherLimitsIsRefused()
+    {
+        PolicySpace space = new(0.5, 0.02, 2, 16, 1, 4);
+        JsonNode saved = PolicyFactory.Create("thompson", space).Save();
+        Assert.All(
+            (PolicySpace[])[space with { TargetRatio = 0.6 }, space with { TargetRatio = 0.4 }, space with { MaxRank = 8 }, space with { MinRank = 1 }],
+            other => Assert.Contains(
+                "does not cover ratios 0 to", Assert.Throws<InputException>(() => PolicyFactory.Create("thompson", other).Restore(saved)).Message));
+    }
+
     private static List<(Arm, double)> Play(IPolicy policy, int from, int to, DeterministicRandom random)
     {
         var trace = new List<(Arm, double)>();
