@@ -16,31 +16,36 @@ internal static partial class PeftConfig
 
     private const int MaxRank = 1 << 14;
 
-    private static readonly string[] RefusedFlags = ["use_dora", "fan_in_fan_out", "lora_bias", "use_qalora", "use_bdlora"];
+    /// <summary>Fields that say which modules, in ways that are not supported; any value but an empty one is refused.</summary>
+    private static readonly string[] Selections = ["layers_to_transform", "layers_pattern", "exclude_modules", "layer_replication", "target_parameters", "trainable_token_indices"];
 
-    private static readonly string[] RefusedFields =
+    /// <summary>
+    /// Fields that are read, or that only say how an adapter was started or run. A flag that is set, a list or an object under any
+    /// other name is a variant of LoRA (use_dora, lora_bias, kasa_config, ...).
+    /// </summary>
+    private static readonly string[] Harmless =
     [
-        "layers_to_transform", "layers_pattern", "layer_replication", "exclude_modules", "target_parameters", "trainable_token_indices",
-        "megatron_config", "alora_invocation_tokens", "arrow_config",
+        "target_modules", "modules_to_save", "rank_pattern", "alpha_pattern", "use_rslora", "init_lora_weights", "inference_mode", "auto_mapping",
+        "runtime_config", "loftq_config", "eva_config", "corda_config", "lora_ga_config", "ephemeral_gpu_offload", "ensure_weight_tying",
     ];
 
-    /// <summary>Ways to start that leave another base than the checkpoint behind.</summary>
-    private static readonly string[] RefusedStarts = ["pissa", "olora", "loftq", "corda"];
+    /// <summary>Starts after which the base is still the checkpoint's; others move part of it into the adapter.</summary>
+    private static readonly string[] Starts = ["gaussian", "eva", "orthogonal"];
 
     public static LoraSpec Read(string folder, ModelSpec spec)
     {
         var json = JsonFields.Read(Path.Combine(folder, FileName));
         Refuse(json);
-        CheckModulesToSave(json, spec);
+        string[] saved = ReadModulesToSave(json, spec);
         int rank = json.Int("r", 1, MaxRank, 8);
-        float alpha = json.Float("lora_alpha", float.MinValue, float.MaxValue, 8);
+        float alpha = json.Float("lora_alpha", 1e-6f, 1e6f, 8);
         bool rankStabilised = json.Bool("use_rslora", false);
 
         var matches = TargetMatcher(json);
         var targets = new List<LinearRole>();
         var overrides = new Dictionary<string, (int, float)>(StringComparer.Ordinal);
         Func<string, int?> ownRank = Pattern(json, "rank_pattern", (value, field) => (int?)json.Int(value, field, 1, MaxRank));
-        Func<string, float?> ownAlpha = Pattern(json, "alpha_pattern", (value, field) => (float?)json.Float(value, field, float.MinValue, float.MaxValue));
+        Func<string, float?> ownAlpha = Pattern(json, "alpha_pattern", (value, field) => (float?)json.Float(value, field, 1e-6f, 1e6f));
         foreach (var role in Roles(spec))
         {
             string[] names = [.. Enumerable.Range(0, spec.Layers.Count).Select(i => $"{ModelNames.Layer(spec.Family, i)}.{ModelNames.Linear(spec.Family, role)}")];
@@ -62,7 +67,8 @@ internal static partial class PeftConfig
 
         if (targets.Count == 0)
             throw json.Error("target_modules", $"matches no linear layer of a {spec.Family} block");
-        foreach (string name in OtherLinears(spec).Where(matches))
+        // A module that is trained whole is no target, even where its name matches.
+        foreach (string name in OtherLinears(spec).Where(n => matches(n) && !saved.Any(s => $".{n}.".Contains($".{s}.", StringComparison.Ordinal))))
             throw json.Error("target_modules", $"matches {name}: adapters outside the blocks are not supported");
         return new LoraSpec(rank, Stabilised(alpha), targets) { Overrides = overrides };
 
@@ -86,20 +92,16 @@ internal static partial class PeftConfig
             throw json.Error("peft_type", $"is \"{type}\", expected \"LORA\"");
         if ((json.String("bias") ?? "none") is var bias and not "none")
             throw json.Error("bias", $"is \"{bias}\": trained biases are not supported");
-        foreach (string flag in RefusedFlags)
+        foreach (string field in json.Names)
         {
-            if (json.Bool(flag, false))
-                throw json.Error(flag, "is true, which is not supported");
+            if (!json.TryGet(field, out var value) || IsEmpty(value))
+                continue;
+            bool variant = value.ValueKind is JsonValueKind.True or JsonValueKind.Array or JsonValueKind.Object && !Harmless.Contains(field);
+            if (variant || Selections.Contains(field))
+                throw json.Error(field, $"is {JsonFields.Short(value)}, which is not supported");
         }
 
-        foreach (string field in RefusedFields)
-        {
-            if (json.TryGet(field, out var value) && !IsEmpty(value))
-                throw json.Error(field, "is set, which is not supported");
-        }
-
-        if (json.TryGet("init_lora_weights", out var start) && start.ValueKind == JsonValueKind.String
-            && RefusedStarts.Any(s => start.GetString()!.StartsWith(s, StringComparison.OrdinalIgnoreCase)))
+        if (json.TryGet("init_lora_weights", out var start) && start.ValueKind == JsonValueKind.String && !Starts.Contains(start.GetString(), StringComparer.OrdinalIgnoreCase))
             throw json.Error("init_lora_weights", $"is {JsonFields.Short(start)}, which changes the base weights and is not supported");
     }
 
@@ -112,14 +114,14 @@ internal static partial class PeftConfig
         _ => false,
     };
 
-    private static void CheckModulesToSave(JsonFields json, ModelSpec spec)
+    private static string[] ReadModulesToSave(JsonFields json, ModelSpec spec)
     {
-        if (!json.Has("modules_to_save"))
-            return;
+        string[] saved = json.Has("modules_to_save") ? json.Strings("modules_to_save") : [];
         // PEFT names both usual heads when the task is classification, whatever the model calls its own.
         string[] known = [.. ModulesToSave(spec), "classifier", "score"];
-        foreach (string module in json.Strings("modules_to_save").Where(m => !known.Contains(m)))
+        foreach (string module in saved.Where(m => !known.Contains(m)))
             throw json.Error("modules_to_save", $"holds \"{module}\": only the classification head can be trained beside the adapters");
+        return saved;
     }
 
     private static Func<string, bool> TargetMatcher(JsonFields json)
@@ -133,7 +135,7 @@ internal static partial class PeftConfig
 
         string text = json.String("target_modules")!;
         if (text.Equals("all-linear", StringComparison.OrdinalIgnoreCase))
-            return name => name.Contains("layer", StringComparison.Ordinal);
+            return name => name.Contains(".layer", StringComparison.Ordinal); // .layer.N., .layers.N.: every linear of the blocks
         var pattern = Compile(json, "target_modules", $@"\A(?:{text})\z");
         return name => Matches(json, "target_modules", pattern, name);
     }

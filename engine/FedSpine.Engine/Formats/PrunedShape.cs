@@ -1,5 +1,6 @@
 using System.Text.Json;
 using FedSpine.Engine.Models;
+using FedSpine.Engine.Pruning;
 
 namespace FedSpine.Engine.Formats;
 
@@ -31,10 +32,13 @@ internal static class PrunedShape
                 throw json.Error($"head_dim[{i}]", $"is {layers[i].HeadSize}, the base's is {baseLayers[i].HeadSize}");
             if (!spec.IsDecoder && layers[i].QueryHeads != layers[i].KeyValueHeads)
                 throw json.Error($"num_key_value_heads[{i}]", $"is {layers[i].KeyValueHeads}, an encoder has as many as query heads ({layers[i].QueryHeads})");
+            if (baseLayers[i].QueryHeads % baseLayers[i].KeyValueHeads != 0 || (long)baseLayers[i].QueryHeads * baseLayers[i].HeadSize > int.MaxValue)
+                throw json.Error($"base.num_attention_heads[{i}]", $"is {baseLayers[i].QueryHeads}, of size {baseLayers[i].HeadSize} and with {baseLayers[i].KeyValueHeads} key-value heads: impossible");
             kept[i] = new KeptGroups(
                 ReadKept(items[i], "query_heads", layers[i].QueryHeads, baseLayers[i].QueryHeads),
                 ReadKept(items[i], "key_value_heads", layers[i].KeyValueHeads, baseLayers[i].KeyValueHeads),
                 ReadKept(items[i], "channels", layers[i].FfnWidth, baseLayers[i].FfnWidth));
+            CheckGroups(json, baseLayers[i], kept[i], i);
         }
 
         spec = spec with { Layers = layers };
@@ -95,6 +99,18 @@ internal static class PrunedShape
         }
 
         return kept;
+    }
+
+    private static void CheckGroups(JsonFields json, LayerSpec baseLayer, KeptGroups kept, int layer)
+    {
+        try
+        {
+            KeptPositions.Shape(baseLayer, kept, layer);
+        }
+        catch (InputException e)
+        {
+            throw json.Error($"kept[{layer}]", $"is impossible: {e.Message}");
+        }
     }
 
     private static void WriteShapes(Utf8JsonWriter json, IReadOnlyList<LayerSpec> layers)

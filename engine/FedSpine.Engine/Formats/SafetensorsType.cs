@@ -15,6 +15,8 @@ public enum SafetensorsType
     F8_E5M2,
     F8_E4M3,
     F8_E8M0,
+    F8_E4M3FNUZ,
+    F8_E5M2FNUZ,
     I16,
     U16,
     F16,
@@ -35,7 +37,7 @@ public static class SafetensorsTypes
     {
         SafetensorsType.F4 => 4,
         SafetensorsType.F6_E2M3 or SafetensorsType.F6_E3M2 => 6,
-        <= SafetensorsType.F8_E8M0 => 8,
+        <= SafetensorsType.F8_E5M2FNUZ => 8,
         <= SafetensorsType.BF16 => 16,
         <= SafetensorsType.F32 => 32,
         _ => 64,
