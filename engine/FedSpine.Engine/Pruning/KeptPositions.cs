@@ -44,7 +44,7 @@ internal static class KeptPositions
         if (groups == 0 || keep.Channels.Length == 0)
             throw new InputException($"layer {layer}: {groups} key-value heads and {keep.Channels.Length} channels are kept, at least one of each must be");
         int ratio = queries / groups, baseRatio = baseLayer.QueryHeads / baseLayer.KeyValueHeads;
-        bool matches = queries == ratio * groups && ratio > 0;
+        bool matches = queries == ratio * groups && ratio > 0 && baseRatio > 0;
         for (int i = 0; matches && i < queries; i++)
             matches = keep.QueryHeads[i] / baseRatio == keep.KeyValueHeads[i / ratio];
         if (!matches)

@@ -19,6 +19,47 @@ public class GlobalRankingTests
         Assert.True(error <= Math.Max(smallest / 2.0, nearest), $"off by {error}, smallest block {smallest}, nearest combination {nearest}");
     });
 
+    /// <summary>With at most two blocks a chain, all combinations are within reach of the last step: the cheapest admissible one is taken.</summary>
+    [Fact]
+    public void AmongCombinationsThatMeetTheRatioTheLeastScoreGoes() => Gen.ULong.Sample(seed =>
+    {
+        var random = new DeterministicRandom(seed);
+        var spec = RandomModels.Spec(random, 4, random.NextInt(2) == 0) with
+        {
+            Layers = [.. Enumerable.Range(0, 4).Select(_ => new LayerSpec(3, 3, 2 * (1 + random.NextInt(3)), 8 * (1 + random.NextInt(3))))],
+        };
+        var scores = RandomModels.Scores(random, spec.Layers);
+        double ratio = random.NextDouble(0, PruningRatio.Max(spec)), budget = ratio * PruningRatio.Count(spec, spec.Layers);
+
+        // (parameters, score) of every combination of lowest-scored groups and channels in layers 1 and 2; 0 and 3 are protected.
+        List<(long Size, double Score)> combinations = [(0, 0)];
+        long smallest = long.MaxValue;
+        for (int l = 1; l < 3; l++)
+        {
+            foreach (var (values, block, size) in new[] {
+                (scores[l].Groups, 1, PruningRatio.GroupSize(spec, spec.Layers[l])), (scores[l].Channels, 8, (long)PruningRatio.ChannelSize(spec)) })
+            {
+                if (values.Length > block)
+                    smallest = Math.Min(smallest, block * size);
+                combinations = [.. combinations.SelectMany(c => Enumerable.Range(0, values.Length / block).Select(n =>
+                    (c.Size + n * block * size, c.Score + values.Order().Take(n * block).Sum(x => (double)x))))];
+            }
+        }
+
+        var admissible = combinations.Where(c => Math.Abs(c.Size - budget) <= smallest / 2.0).ToList();
+        if (admissible.Count == 0)
+            return;
+        var keep = Select(spec, KeepAll(spec), scores, ratio);
+        double removed = 0;
+        for (int l = 0; l < 4; l++)
+        {
+            removed += scores[l].Groups.Where((_, i) => !keep[l].KeyValueHeads.Contains(i)).Sum(x => (double)x);
+            removed += scores[l].Channels.Where((_, i) => !keep[l].Channels.Contains(i)).Sum(x => (double)x);
+        }
+
+        Assert.Equal(admissible.Min(c => c.Score), removed, 1e-4);
+    }, iter: 200);
+
     /// <summary>Shapes as users have them: every target is met within half of one block of channels.</summary>
     [Theory]
     [InlineData(12, 12, 12, 64, 3072, 768, false)] // RoBERTa-base

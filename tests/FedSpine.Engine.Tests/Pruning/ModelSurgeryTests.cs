@@ -104,6 +104,7 @@ public sealed class ModelSurgeryTests : IDisposable
         Refused<ArgumentException>(new([0, 1], [0], [3, 2]), "index 2");
         Refused<ArgumentException>(new([0, 1], [0], [3, 3]), "index 3");
         using var pruned = ModelSurgery.Prune(model, [new([0, 1], [0], [1, 2])]);
+        Assert.Throws<InputException>(() => KeptPositions.Shape(new LayerSpec(1, 2, 4, 8), new([0], [0], [0]), 0)); // a base that no group divides
         Assert.Contains("layer 0: index 3", Assert.Throws<ArgumentException>(() => ModelSurgery.Prune(pruned, [new([0, 1], [0], [1, 3])])).Message);
         Assert.Throws<ArgumentException>(() => ModelSurgery.Prune(model, []));
     }
