@@ -1,0 +1,146 @@
+using System.Runtime.CompilerServices;
+using FedSpine.Kernels.Formulas;
+
+namespace FedSpine.Kernels.Host;
+
+/// <summary>
+/// Products with few rows against a transposed B, as dot products along k: C (m, n) = alpha * A row m . B row n. Each element has
+/// one vector accumulator whose lanes are added at the end, whatever the tile.
+/// </summary>
+internal static unsafe class MatMulDots<TSimd, TVector>
+    where TSimd : struct, ISimd<TVector>
+    where TVector : unmanaged
+{
+    /// <summary>Rows [startM, endM) by columns [startN, endN) of C.</summary>
+    public static void Compute(in MatMulProduct p, int startM, int endM, int startN, int endN)
+    {
+        // Columns outside: a row of weights is read once, however many rows of A there are.
+        for (int n = startN; n < endN; n += 4)
+        {
+            for (int m = startM; m < endM; m += 4)
+                Tile(p, m, Math.Min(4, endM - m), n, Math.Min(4, endN - n));
+        }
+    }
+
+    private static void Tile(in MatMulProduct p, int m, int rows, int n, int columns)
+    {
+        if (columns < 4)
+        {
+            for (int j = 0; j < columns; j++)
+            {
+                for (int i = 0; i < rows; i++)
+                    Tile<Rows1, Rows1>(p, m + i, n + j);
+            }
+
+            return;
+        }
+
+        switch (rows)
+        {
+            case 4: Tile<Rows4, Rows4>(p, m, n); break;
+            case 3: Tile<Rows3, Rows4>(p, m, n); break;
+            case 2: Tile<Rows2, Rows4>(p, m, n); break;
+            default: Tile<Rows1, Rows4>(p, m, n); break;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile<TRows, TColumns>(in MatMulProduct p, int m, int n) where TRows : struct, ITileRows where TColumns : struct, ITileRows
+    {
+        var zero = TSimd.Zero;
+        TVector s00 = zero, s01 = zero, s02 = zero, s03 = zero;
+        TVector s10 = zero, s11 = zero, s12 = zero, s13 = zero;
+        TVector s20 = zero, s21 = zero, s22 = zero, s23 = zero;
+        TVector s30 = zero, s31 = zero, s32 = zero, s33 = zero;
+        float* a0 = p.A + m * p.RowA;
+        float* a1 = TRows.Count > 1 ? a0 + 1 * p.RowA : a0;
+        float* a2 = TRows.Count > 2 ? a0 + 2 * p.RowA : a0;
+        float* a3 = TRows.Count > 3 ? a0 + 3 * p.RowA : a0;
+        float* b0 = p.B + n * p.ColumnB;
+        float* b1 = TColumns.Count > 1 ? b0 + 1 * p.ColumnB : b0;
+        float* b2 = TColumns.Count > 2 ? b0 + 2 * p.ColumnB : b0;
+        float* b3 = TColumns.Count > 3 ? b0 + 3 * p.ColumnB : b0;
+        int k = 0;
+        for (; k <= p.K - TSimd.Width; k += TSimd.Width)
+        {
+            var y0 = TSimd.Load(b0 + k);
+            var y1 = TColumns.Count > 1 ? TSimd.Load(b1 + k) : zero;
+            var y2 = TColumns.Count > 2 ? TSimd.Load(b2 + k) : zero;
+            var y3 = TColumns.Count > 3 ? TSimd.Load(b3 + k) : zero;
+            TVector x;
+            x = TSimd.Load(a0 + k);
+            s00 = TSimd.MultiplyAdd(x, y0, s00);
+            if (TColumns.Count > 1) s01 = TSimd.MultiplyAdd(x, y1, s01);
+            if (TColumns.Count > 2) s02 = TSimd.MultiplyAdd(x, y2, s02);
+            if (TColumns.Count > 3) s03 = TSimd.MultiplyAdd(x, y3, s03);
+            if (TRows.Count > 1)
+            {
+                x = TSimd.Load(a1 + k);
+                s10 = TSimd.MultiplyAdd(x, y0, s10);
+                if (TColumns.Count > 1) s11 = TSimd.MultiplyAdd(x, y1, s11);
+                if (TColumns.Count > 2) s12 = TSimd.MultiplyAdd(x, y2, s12);
+                if (TColumns.Count > 3) s13 = TSimd.MultiplyAdd(x, y3, s13);
+            }
+
+            if (TRows.Count > 2)
+            {
+                x = TSimd.Load(a2 + k);
+                s20 = TSimd.MultiplyAdd(x, y0, s20);
+                if (TColumns.Count > 1) s21 = TSimd.MultiplyAdd(x, y1, s21);
+                if (TColumns.Count > 2) s22 = TSimd.MultiplyAdd(x, y2, s22);
+                if (TColumns.Count > 3) s23 = TSimd.MultiplyAdd(x, y3, s23);
+            }
+
+            if (TRows.Count > 3)
+            {
+                x = TSimd.Load(a3 + k);
+                s30 = TSimd.MultiplyAdd(x, y0, s30);
+                if (TColumns.Count > 1) s31 = TSimd.MultiplyAdd(x, y1, s31);
+                if (TColumns.Count > 2) s32 = TSimd.MultiplyAdd(x, y2, s32);
+                if (TColumns.Count > 3) s33 = TSimd.MultiplyAdd(x, y3, s33);
+            }
+        }
+
+        Store(p, m, n, TSimd.Sum(s00), a0, b0, k);
+        if (TColumns.Count > 1)
+            Store(p, m, n + 1, TSimd.Sum(s01), a0, b1, k);
+        if (TColumns.Count > 2)
+            Store(p, m, n + 2, TSimd.Sum(s02), a0, b2, k);
+        if (TColumns.Count > 3)
+            Store(p, m, n + 3, TSimd.Sum(s03), a0, b3, k);
+        if (TRows.Count > 1)
+            Store(p, m + 1, n, TSimd.Sum(s10), a1, b0, k);
+        if (TRows.Count > 1 && TColumns.Count > 1)
+            Store(p, m + 1, n + 1, TSimd.Sum(s11), a1, b1, k);
+        if (TRows.Count > 1 && TColumns.Count > 2)
+            Store(p, m + 1, n + 2, TSimd.Sum(s12), a1, b2, k);
+        if (TRows.Count > 1 && TColumns.Count > 3)
+            Store(p, m + 1, n + 3, TSimd.Sum(s13), a1, b3, k);
+        if (TRows.Count > 2)
+            Store(p, m + 2, n, TSimd.Sum(s20), a2, b0, k);
+        if (TRows.Count > 2 && TColumns.Count > 1)
+            Store(p, m + 2, n + 1, TSimd.Sum(s21), a2, b1, k);
+        if (TRows.Count > 2 && TColumns.Count > 2)
+            Store(p, m + 2, n + 2, TSimd.Sum(s22), a2, b2, k);
+        if (TRows.Count > 2 && TColumns.Count > 3)
+            Store(p, m + 2, n + 3, TSimd.Sum(s23), a2, b3, k);
+        if (TRows.Count > 3)
+            Store(p, m + 3, n, TSimd.Sum(s30), a3, b0, k);
+        if (TRows.Count > 3 && TColumns.Count > 1)
+            Store(p, m + 3, n + 1, TSimd.Sum(s31), a3, b1, k);
+        if (TRows.Count > 3 && TColumns.Count > 2)
+            Store(p, m + 3, n + 2, TSimd.Sum(s32), a3, b2, k);
+        if (TRows.Count > 3 && TColumns.Count > 3)
+            Store(p, m + 3, n + 3, TSimd.Sum(s33), a3, b3, k);
+    }
+
+    /// <summary>Adds what is left of k and writes the element.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(in MatMulProduct p, int m, int n, float sum, float* a, float* b, int k)
+    {
+        for (; k < p.K; k++)
+            sum += a[k] * b[k];
+        float* c = p.C + m * p.RowC + n;
+        *c = p.Alpha * sum + (p.Accumulate ? *c : p.Bias != null ? p.Bias[n] : 0);
+    }
+}

@@ -1,0 +1,156 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+using FedSpine.Kernels.Formulas;
+
+namespace FedSpine.Kernels.Host;
+
+/// <summary>Copies operands into the order in which the kernel reads them.</summary>
+internal static unsafe class MatMulPacking<TSimd, TVector>
+    where TSimd : struct, ISimd<TVector>
+    where TVector : unmanaged
+{
+    /// <summary>Depth of a block that is transposed at once, so that the panel's lines are still in cache for the next columns.</summary>
+    private const int TransposeDepth = 64;
+
+    /// <summary>
+    /// Fills the tile's A with rows [m, m + rows) and k in [k, k + tile.K) of [A | TailScale * TailA], in the order of the tile's
+    /// strides: row by row where A is, k by k where A is transposed. Nothing of the slab is transposed.
+    /// </summary>
+    public static void Slab(in MatMulTile tile, in MatMulProduct p, int m, int rows, int k)
+    {
+        int main = (int)Math.Clamp(p.K - k, 0, tile.K); // the rest comes from the tail
+        float* a = p.A + m * p.RowA + k * p.ColumnA;
+        if (p.ColumnA == 1)
+        {
+            for (int i = 0; i < rows; i++)
+                Unsafe.CopyBlockUnaligned(tile.A + i * tile.RowA, a + i * p.RowA, (uint)main * sizeof(float));
+        }
+        else
+        {
+            CopyColumns(tile.A, tile.ColumnA, a, p.ColumnA, main, rows);
+        }
+
+        int tail = (int)tile.K - main;
+        if (tail == 0)
+            return;
+        float* y = tile.A + main * tile.ColumnA;
+        float* x = p.TailA + m * p.TailRowA + (k + main - p.K);
+        for (int i = 0; i < rows; i++, y += tile.RowA, x += p.TailRowA)
+        {
+            for (int j = 0; j < tail; j++)
+                y[j * tile.ColumnA] = p.TailScale * x[j];
+        }
+    }
+
+    /// <summary>
+    /// A panel of B: <paramref name="width"/> values for each of <paramref name="depth"/> k, of which <paramref name="columns"/>
+    /// come from B and the rest are 0.
+    /// </summary>
+    public static void Panel(float* packed, int width, float* b, nint rowB, nint columnB, int depth, int columns)
+    {
+        if (columnB == 1)
+        {
+            if (columns == 2 * TSimd.Width)
+                CopyPanel(packed, b, rowB, depth);
+            else
+                CopyColumns(packed, width, b, rowB, depth, columns);
+        }
+        else
+        {
+            Transpose(packed, width, b, columnB, depth, columns);
+        }
+
+        if (columns == width)
+            return;
+        for (int k = 0; k < depth; k++)
+            new Span<float>(packed + k * width + columns, width - columns).Clear();
+    }
+
+    /// <summary>Rows of two vectors.</summary>
+    private static void CopyPanel(float* y, float* x, nint rowX, int rows)
+    {
+        for (int i = 0; i < rows; i++, x += rowX, y += 2 * TSimd.Width)
+        {
+            TSimd.Store(y, TSimd.Load(x));
+            TSimd.Store(y + TSimd.Width, TSimd.Load(x + TSimd.Width));
+        }
+    }
+
+    /// <summary>Rows of <paramref name="columns"/> floats, fewer than a panel has.</summary>
+    private static void CopyColumns(float* y, nint rowY, float* x, nint rowX, int rows, int columns)
+    {
+        for (int i = 0; i < rows; i++, x += rowX, y += rowY)
+        {
+            int j = 0;
+            for (; j + 4 <= columns; j += 4)
+                Vector128.Load(x + j).Store(y + j);
+            for (; j < columns; j++)
+                y[j] = x[j];
+        }
+    }
+
+    /// <summary>y[k * rowY + n] = x[n * rowX + k].</summary>
+    private static void Transpose(float* y, int rowY, float* x, nint rowX, int depth, int columns)
+    {
+        for (int k = 0; k < depth; k += TransposeDepth)
+        {
+            int end = Math.Min(TransposeDepth, depth - k);
+            int n = 0;
+            if (typeof(TVector) != typeof(float))
+            {
+                for (; n + 4 <= columns; n += 4)
+                    Transpose4(y + k * rowY + n, rowY, x + n * rowX + k, rowX, end);
+            }
+
+            for (; n < columns; n++)
+            {
+                for (int i = k; i < k + end; i++)
+                    y[i * rowY + n] = x[n * rowX + i];
+            }
+        }
+    }
+
+    /// <summary>Four rows of length <paramref name="depth"/> at <paramref name="x"/> become four columns of <paramref name="y"/>.</summary>
+    private static void Transpose4(float* y, nint rowY, float* x, nint rowX, int depth)
+    {
+        float* x0 = x, x1 = x + rowX, x2 = x + 2 * rowX, x3 = x + 3 * rowX;
+        int k = 0;
+        for (; k + 4 <= depth; k += 4, y += 4 * rowY)
+        {
+            var v0 = Vector128.Load(x0 + k);
+            var v1 = Vector128.Load(x1 + k);
+            var v2 = Vector128.Load(x2 + k);
+            var v3 = Vector128.Load(x3 + k);
+            var (t0, t1) = (InterleaveLow(v0, v2), InterleaveLow(v1, v3));
+            var (t2, t3) = (InterleaveHigh(v0, v2), InterleaveHigh(v1, v3));
+            InterleaveLow(t0, t1).Store(y);
+            InterleaveHigh(t0, t1).Store(y + rowY);
+            InterleaveLow(t2, t3).Store(y + 2 * rowY);
+            InterleaveHigh(t2, t3).Store(y + 3 * rowY);
+        }
+
+        for (; k < depth; k++, y += rowY)
+        {
+            y[0] = x0[k];
+            y[1] = x1[k];
+            y[2] = x2[k];
+            y[3] = x3[k];
+        }
+    }
+
+    /// <summary>x0 y0 x1 y1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> InterleaveLow(Vector128<float> x, Vector128<float> y) =>
+        Sse.IsSupported ? Sse.UnpackLow(x, y)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(x, y)
+        : Vector128.Create(x[0], y[0], x[1], y[1]);
+
+    /// <summary>x2 y2 x3 y3.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> InterleaveHigh(Vector128<float> x, Vector128<float> y) =>
+        Sse.IsSupported ? Sse.UnpackHigh(x, y)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(x, y)
+        : Vector128.Create(x[2], y[2], x[3], y[3]);
+}
