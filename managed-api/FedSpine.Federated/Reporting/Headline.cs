@@ -27,6 +27,15 @@ public static class Headline
         return rows;
     }
 
+    /// <summary>Whether and when the target accuracy or perplexity was reached; null without a target.</summary>
+    public static string? Target(RunSummary s)
+    {
+        if (s.TargetAccuracy is null)
+            return null;
+        string goal = s.Perplexity is null ? $"accuracy {Units.Percent(s.TargetAccuracy)}" : $"perplexity {Units.Significant(s.TargetAccuracy)}";
+        return $"target {goal} {(s.VirtualSecondsToTarget is { } t ? $"reached after {Units.Duration(t)} of virtual time" : "not reached")}";
+    }
+
     internal static string ToHtml(RunSummary s)
     {
         var html = new StringBuilder("<div class=\"tiles\">");

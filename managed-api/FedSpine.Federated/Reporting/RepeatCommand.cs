@@ -32,12 +32,9 @@ public static class RepeatCommand
     private static string Option(string key, JsonNode value) => value.GetValueKind() switch
     {
         JsonValueKind.True or JsonValueKind.False => OptionName(key),
-        JsonValueKind.String => $"{OptionName(key)} {Quote(value.GetValue<string>())}",
+        JsonValueKind.String => $"{OptionName(key)} {ShellQuote.Quote(value.GetValue<string>())}",
         _ => $"{OptionName(key)} {value.ToJsonString()}",
     };
-
-    private static string Quote(string value) =>
-        value.Length > 0 && value.All(c => char.IsAsciiLetterOrDigit(c) || "-_./:,+=@".Contains(c)) ? value : $"'{value.Replace("'", "'\\''")}'";
 
     private static JsonObject ToJson(SimulationOptions options) =>
         JsonSerializer.SerializeToNode(options, RunJson.Default.SimulationOptions)!.AsObject();

@@ -69,11 +69,7 @@ public static class ReportPage
 
     private static string Fine(RunSummary s)
     {
-        string quality = s.Perplexity is null ? "accuracy" : "perplexity";
-        string goal = s.Perplexity is null ? Units.Percent(s.TargetAccuracy) : Units.Significant(s.TargetAccuracy);
-        string target = s.TargetAccuracy is null ? ""
-            : s.VirtualSecondsToTarget is { } t ? $"Target {quality} {goal} reached after {Units.Duration(t)} of virtual time. "
-            : $"Target {quality} {goal} not reached. ";
+        string target = Headline.Target(s) is { } text ? $"{char.ToUpperInvariant(text[0])}{text[1..]}. " : "";
         return $"{target}The run itself took {Units.Duration(s.WallSeconds)} and at most {Units.Bytes(s.PeakRssBytes)} of memory.";
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using FedSpine.Engine;
+using FedSpine.Engine.Formats;
 using FedSpine.Federated.Simulation;
 
 namespace FedSpine.Federated.Reporting;
@@ -54,9 +55,8 @@ public sealed class RunFolderWriter
     public static RunFolderWriter Create(string path, SimulationOptions options)
     {
         RequireFree(path);
-        Directory.CreateDirectory(path);
         var folder = new RunFolder(path);
-        WriteWhole(folder.Config, SimulationConfig.Write(options) + "\n");
+        AtomicFile.WriteText(folder.Config, SimulationConfig.Write(options) + "\n");
         return new RunFolderWriter(folder);
     }
 
@@ -80,12 +80,20 @@ public sealed class RunFolderWriter
     }
 
     /// <summary>Adds a line to rounds.jsonl; on disk when this returns.</summary>
+    /// <exception cref="FedSpineException">The disk is full, ...; part of the line may be there, which <see cref="Resume"/> drops.</exception>
     public void AppendRound(RoundRecord round)
     {
         byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(round, RunJson.Default.RoundRecord), (byte)'\n'];
-        using var file = new FileStream(Folder.Rounds, FileMode.Append, FileAccess.Write);
-        file.Write(line);
-        file.Flush(flushToDisk: true);
+        try
+        {
+            using var file = new FileStream(Folder.Rounds, FileMode.Append, FileAccess.Write);
+            file.Write(line);
+            file.Flush(flushToDisk: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FedSpineException($"{Folder.Rounds}: cannot be written: {e.Message}", e);
+        }
     }
 
     /// <summary>Writes devices.jsonl, report.html and, last because it says that the run is complete, summary.json.</summary>
@@ -94,10 +102,10 @@ public sealed class RunFolderWriter
         var lines = new StringBuilder();
         foreach (var device in devices)
             lines.Append(JsonSerializer.Serialize(device, RunJson.Default.DeviceRecord)).Append('\n');
-        WriteWhole(Folder.Devices, lines.ToString());
+        AtomicFile.WriteText(Folder.Devices, lines.ToString());
         var run = new RunReport(SimulationConfig.Read(Folder.Config), summary, RunFolderReader.ReadRounds(Folder), devices);
-        WriteWhole(Folder.Report, ReportPage.Render(run));
-        WriteWhole(Folder.Summary, JsonSerializer.Serialize(summary, RunJson.Indented.RunSummary) + "\n");
+        AtomicFile.WriteText(Folder.Report, ReportPage.Render(run));
+        AtomicFile.WriteText(Folder.Summary, JsonSerializer.Serialize(summary, RunJson.Indented.RunSummary) + "\n");
     }
 
     private static bool TryReadConfig(RunFolder folder, out SimulationOptions options)
@@ -112,17 +120,5 @@ public sealed class RunFolderWriter
             options = new SimulationOptions();
             return false;
         }
-    }
-
-    private static void WriteWhole(string path, string text)
-    {
-        string beside = path + ".part";
-        using (var file = new FileStream(beside, FileMode.Create, FileAccess.Write))
-        {
-            file.Write(Encoding.UTF8.GetBytes(text));
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(beside, path, overwrite: true);
     }
 }

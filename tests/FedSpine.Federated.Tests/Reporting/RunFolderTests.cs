@@ -29,7 +29,7 @@ public sealed class RunFolderTests : IDisposable
         Assert.Equivalent(run.Devices, RunFolderReader.ReadDevices(writer.Folder), strict: true);
         Assert.Equivalent(run.Summary, RunFolderReader.ReadSummary(writer.Folder), strict: true);
         Assert.Contains("</html>", File.ReadAllText(writer.Folder.Report));
-        Assert.Empty(Directory.GetFiles(Out, "*.part"));
+        Assert.Empty(Directory.GetFiles(Out, "*.partial"));
     }
 
     [Fact]

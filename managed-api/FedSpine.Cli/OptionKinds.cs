@@ -1,0 +1,57 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Numerics;
+
+namespace FedSpine.Cli;
+
+/// <summary>Options by kind of value: what does not parse says which option, what was found and what is expected.</summary>
+internal static class OptionKinds
+{
+    public static Option<int?> Integer(string name, string unit, string description) => Number<int>(name, unit, description, $"a whole number, at most {int.MaxValue}");
+
+    public static Option<ulong?> Seed(string name, string description) => Number<ulong>(name, "N", description, $"a whole number from 0 to {ulong.MaxValue}");
+
+    public static Option<double?> Real(string name, string unit, string description) => Number<double>(name, unit, description, "a number");
+
+    public static Option<string?> Text(string name, string unit, string description) => new(name)
+    {
+        HelpName = unit,
+        Description = description,
+        CustomParser = result => result.Tokens[0].Value is { Length: > 0 } text ? text : Fail<string?>(result, name, "", "something"),
+    };
+
+    /// <summary>A file or folder, made absolute so that a run can be repeated and resumed from anywhere.</summary>
+    public static Option<string?> FilePath(string name, string unit, string description)
+    {
+        var option = Text(name, unit, description);
+        option.CustomParser = result => result.Tokens[0].Value is { Length: > 0 } path ? Path.GetFullPath(path) : Fail<string?>(result, name, "", "a path");
+        return option;
+    }
+
+    public static Option<T?> Choice<T>(string name, string description, params (string Name, T Value)[] choices) where T : struct => new(name)
+    {
+        HelpName = string.Join('|', choices.Select(c => c.Name)),
+        Description = description,
+        CustomParser = result => Array.FindIndex(choices, c => c.Name == result.Tokens[0].Value) is >= 0 and var i
+            ? choices[i].Value
+            : Fail<T?>(result, name, result.Tokens[0].Value, string.Join(" or ", choices.Select(c => c.Name))),
+    };
+
+    public static Option<bool> Flag(string name, string description) => new(name) { Description = description, Arity = ArgumentArity.Zero };
+
+    private static Option<T?> Number<T>(string name, string unit, string description, string kind) where T : struct, INumber<T> => new(name)
+    {
+        HelpName = unit,
+        Description = description,
+        CustomParser = result => T.TryParse(result.Tokens[0].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && T.IsFinite(value)
+            ? value
+            : Fail<T?>(result, name, result.Tokens[0].Value, kind),
+    };
+
+    private static T? Fail<T>(ArgumentResult result, string name, string found, string expected)
+    {
+        result.AddError($"{name} {(found.Length > 0 ? found : "''")}: expected {expected}");
+        return default;
+    }
+}

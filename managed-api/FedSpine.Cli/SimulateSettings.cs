@@ -1,0 +1,83 @@
+using FedSpine.Engine.Pruning;
+using FedSpine.Federated.Simulation;
+using static FedSpine.Cli.OptionKinds;
+
+namespace FedSpine.Cli;
+
+/// <summary>The options of <c>simulate</c> that make up <see cref="SimulationOptions"/>: one per property.</summary>
+internal static class SimulateSettings
+{
+    private const string Data = "Model and data", Fleet = "Fleet and rounds", Pruning = "Pruning, policy, aggregation", Training = "Adapter and training", Evaluation = "Evaluation";
+
+    private static readonly SimulationOptions Defaults = new();
+
+    /// <summary>New instances: an option belongs to one command.</summary>
+    public static Setting[] Create() =>
+    [
+        new Setting<string?>(FilePath("--model", "FOLDER", "Hugging Face folder of the base model (default: the bundled sample encoder)"), Data,
+            (o, v) => o with { Model = v }),
+        new Setting<string?>(FilePath("--data", "FILE", "training data: TSV, CSV, JSONL or plain text (default: the bundled sample)"), Data,
+            (o, v) => o with { Data = v }),
+        new Setting<string?>(FilePath("--eval-data", "FILE", "test data (default: a tenth of the training data is held out)"), Data,
+            (o, v) => o with { EvalData = v }),
+        new Setting<SimulationTask?>(Choice("--task", $"what to learn (default: classification)",
+            ("classification", SimulationTask.Classification), ("causal-lm", SimulationTask.CausalLm)), Data,
+            (o, v) => o with { Task = v!.Value }),
+        new Setting<string?>(Text("--text-column", "COLUMN", "name or 0-based number (default: found by the usual names)"), Data,
+            (o, v) => o with { TextColumn = v }),
+        new Setting<string?>(Text("--label-column", "COLUMN", "name or 0-based number (default: found by the usual names)"), Data,
+            (o, v) => o with { LabelColumn = v }),
+        new Setting<string?>(Text("--domain-column", "COLUMN", "name or 0-based number of the column that the partition 'domains' splits by"), Data,
+            (o, v) => o with { DomainColumn = v }),
+
+        new Setting<int?>(Integer("--devices", "N", $"virtual devices (default: {Defaults.Devices})"), Fleet,
+            (o, v) => o with { Devices = v!.Value }),
+        new Setting<double?>(Real("--participation", "P", $"fraction of the devices in each round (default: {Defaults.Participation})"), Fleet,
+            (o, v) => o with { Participation = v!.Value }),
+        new Setting<int?>(Integer("--rounds", "N", $"federated rounds (default: {Defaults.Rounds})"), Fleet,
+            (o, v) => o with { Rounds = v!.Value }),
+        new Setting<int?>(Integer("--local-steps", "N", $"optimizer steps of a participant in a round (default: {Defaults.LocalSteps})"), Fleet,
+            (o, v) => o with { LocalSteps = v!.Value }),
+        new Setting<string?>(Text("--partition", "HOW", "how data is split over devices: iid, dirichlet:ALPHA, shards:N, domains (default: domains where the data has them, else dirichlet:1, or iid for text)"), Fleet,
+            (o, v) => o with { Partition = v }),
+        new Setting<string?>(Text("--fleet", "NAME", $"{string.Join(", ", Federated.Simulation.Fleet.Names)}: kinds of devices, for the virtual clock (default: {Defaults.Fleet})"), Fleet,
+            (o, v) => o with { Fleet = v! }),
+
+        new Setting<double?>(Real("--target-sparsity", "P", $"fraction of the blocks' weights to remove, 0 to 0.95 (default: {Defaults.TargetSparsity})"), Pruning,
+            (o, v) => o with { TargetSparsity = v!.Value }),
+        new Setting<int?>(Integer("--prune-interval", "N", $"local steps between two pruning events (default: {Defaults.PruneInterval})"), Pruning,
+            (o, v) => o with { PruneInterval = v!.Value }),
+        new Setting<string?>(Text("--criterion", "NAME", $"importance of heads and channels: {string.Join(", ", ImportanceCriteria.Names)} (default: {Defaults.Criterion})"), Pruning,
+            (o, v) => o with { Criterion = v! }),
+        new Setting<string?>(Text("--policy", "NAME", $"who picks ratio and rank: s-ucb, e-ucb, thompson, epsilon-greedy, random, fixed[:RATIO:RANK], oracle (default: {Defaults.Policy})"), Pruning,
+            (o, v) => o with { Policy = v! }),
+        new Setting<string?>(Text("--aggregation", "NAME", $"how adapters are merged: svd, hetlora, flora, fedavg (default: {Defaults.Aggregation})"), Pruning,
+            (o, v) => o with { Aggregation = v! }),
+
+        new Setting<int?>(Integer("--rank", "R", $"largest LoRA rank that the policy may pick (default: {Defaults.Rank})"), Training,
+            (o, v) => o with { Rank = v!.Value }),
+        new Setting<int?>(Integer("--min-rank", "R", $"smallest one (default: {Defaults.MinRank})"), Training,
+            (o, v) => o with { MinRank = v!.Value }),
+        new Setting<double?>(Real("--alpha", "A", $"LoRA scale is alpha / rank (default: {Defaults.Alpha})"), Training,
+            (o, v) => o with { Alpha = v!.Value }),
+        new Setting<string?>(Text("--targets", "ROLES", "linear layers with an adapter: all, or some of query,key,value,output,gate,up,down (default: all)"), Training,
+            (o, v) => o with { Targets = v! }),
+        new Setting<int?>(Integer("--batch", "N", $"examples a step (default: {Defaults.Batch})"), Training,
+            (o, v) => o with { Batch = v!.Value }),
+        new Setting<int?>(Integer("--length", "N", $"longest sequence, in tokens (default: {Defaults.Length})"), Training,
+            (o, v) => o with { Length = v!.Value }),
+        new Setting<double?>(Real("--lr", "RATE", $"learning rate (default: {Defaults.LearningRate})"), Training,
+            (o, v) => o with { LearningRate = v!.Value }),
+        new Setting<ulong?>(Seed("--seed", $"same seed, same run (default: {Defaults.Seed})"), Training,
+            (o, v) => o with { Seed = v!.Value }),
+
+        new Setting<int?>(Integer("--evaluate-every", "N", $"rounds between two evaluations (default: {Defaults.EvaluateEvery})"), Evaluation,
+            (o, v) => o with { EvaluateEvery = v!.Value }),
+        new Setting<int?>(Integer("--evaluate-examples", "N", $"test examples between rounds; the last evaluation uses all (default: {Defaults.EvaluateExamples})"), Evaluation,
+            (o, v) => o with { EvaluateExamples = v!.Value }),
+        new Setting<double?>(Real("--target-accuracy", "A", "accuracy (or perplexity) whose virtual time is reported (default: 98 % of the unpruned reference's)"), Evaluation,
+            (o, v) => o with { TargetAccuracy = v }),
+        new Setting<bool>(Flag("--no-reference", "do not also run the same federation without pruning"), Evaluation,
+            (o, v) => o with { Reference = !v }),
+    ];
+}

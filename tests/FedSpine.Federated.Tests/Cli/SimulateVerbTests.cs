@@ -1,0 +1,235 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using FedSpine.Cli;
+using FedSpine.Engine;
+using FedSpine.Federated.Reporting;
+using FedSpine.Federated.Simulation;
+
+namespace FedSpine.Federated.Tests.Cli;
+
+public sealed class SimulateVerbTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("fedspine-cli-").FullName;
+    private readonly FakeSimulator _simulator = new();
+
+    private string Out => Path.Combine(_root, "run");
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    private CliRun Run(params string[] arguments) => CliRun.Of(_simulator.Run, TestContext.Current.CancellationToken, ["simulate", .. arguments]);
+
+    private string Config(string json)
+    {
+        string path = Path.Combine(_root, "settings.json");
+        File.WriteAllText(path, json);
+        return path;
+    }
+
+    [Fact]
+    public void Without_options_the_defaults_run()
+    {
+        var run = Run("--out", Out);
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        Assert.Equal(new SimulationOptions(), _simulator.Options);
+        Assert.Equal((Out, false, 0), (_simulator.Folder, _simulator.Resume, _simulator.Threads));
+    }
+
+    [Fact]
+    public void Every_option_reaches_the_run()
+    {
+        string file = Config("{}");
+        var expected = new SimulationOptions
+        {
+            Model = _root, Data = file, EvalData = file, Task = SimulationTask.CausalLm, TextColumn = "text", LabelColumn = "1", DomainColumn = "topic",
+            Devices = 3, Participation = 1, Rounds = 2, LocalSteps = 5, PruneInterval = 4, TargetSparsity = 0.25, Policy = "random", Aggregation = "flora",
+            Partition = "dirichlet:0.3", Criterion = "magnitude", Rank = 8, MinRank = 1, Alpha = 16.5, Targets = "query,value", Batch = 7, Length = 33,
+            LearningRate = 1e-4, Fleet = "uniform", EvaluateEvery = 3, EvaluateExamples = 99, Reference = false, TargetAccuracy = 4.5, Seed = 18446744073709551615,
+        };
+        foreach (var property in typeof(SimulationOptions).GetProperties().Where(p => p.Name != "EqualityContract"))
+            Assert.False(Equals(property.GetValue(expected), property.GetValue(new SimulationOptions())), $"{property.Name} is not in this test");
+
+        var run = Run("--out", Out, "--threads", "2", "--model", _root, "--data", file, "--eval-data", file, "--task", "causal-lm", "--text-column", "text",
+            "--label-column", "1", "--domain-column", "topic", "--devices", "3", "--participation", "1", "--rounds", "2", "--local-steps", "5",
+            "--prune-interval", "4", "--target-sparsity", "0.25", "--policy", "random", "--aggregation", "flora", "--partition", "dirichlet:0.3",
+            "--criterion", "magnitude", "--rank", "8", "--min-rank", "1", "--alpha", "16.5", "--targets", "query,value", "--batch", "7", "--length", "33",
+            "--lr", "1e-4", "--fleet", "uniform", "--evaluate-every", "3", "--evaluate-examples", "99", "--no-reference", "--target-accuracy", "4.5",
+            "--seed", "18446744073709551615");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        Assert.Equal(expected, _simulator.Options);
+        Assert.Equal(2, _simulator.Threads);
+
+        // The command that the report prints brings the same settings back.
+        string command = RepeatCommand.For(expected);
+        string[] words = command["fedspine simulate ".Length..].Split(' ');
+        Run([.. words, "--out", Path.Combine(_root, "again")]);
+        Assert.Equal(expected, _simulator.Options);
+    }
+
+    [Fact]
+    public void Options_go_over_the_configuration_and_it_over_the_defaults()
+    {
+        string config = Config("""{ "rounds": 3, "devices": 5, "reference": false }""");
+        Assert.Equal(0, Run("--out", Out, "--config", config, "--devices", "6").Code);
+        Assert.Equal(new SimulationOptions { Rounds = 3, Devices = 6, Reference = false }, _simulator.Options);
+    }
+
+    [Fact]
+    public void A_runs_own_config_repeats_it()
+    {
+        Run("--out", Out, "--rounds", "3", "--seed", "9");
+        Assert.Equal(0, Run("--out", Path.Combine(_root, "again"), "--config", Path.Combine(Out, "config.json")).Code);
+        Assert.Equal(new SimulationOptions { Rounds = 3, Seed = 9 }, _simulator.Options);
+    }
+
+    [Fact]
+    public void Relative_paths_are_kept_absolute()
+    {
+        string relative = Path.GetRelativePath(Environment.CurrentDirectory, Config("{}"));
+        Assert.Equal(0, Run("--out", Out, "--data", relative).Code);
+        Assert.Equal(Path.Combine(_root, "settings.json"), _simulator.Options!.Data);
+    }
+
+    [Fact]
+    public void Json_is_one_object_on_standard_output()
+    {
+        var run = Run("--out", Out, "--json", "--rounds", "2");
+        Assert.Equal(0, run.Code);
+        var json = JsonNode.Parse(run.Out)!.AsObject();
+        Assert.Equal(Out, (string?)json["folder"]);
+        string[] names =
+        [
+            "method", "seed", "rounds", "devices", "targetSparsity", "sparsity", "accuracy", "accuracyUnpruned", "virtualSeconds", "virtualSecondsToTarget",
+            "bytesUp", "bytesDown", "parametersBefore", "parametersAfter", "inferenceTimeRatio", "wallSeconds", "peakRssBytes",
+        ];
+        foreach (string name in names)
+            Assert.True(json.ContainsKey(name), name);
+        json.Remove("folder");
+        Assert.True(JsonNode.DeepEquals(json, JsonNode.Parse(File.ReadAllText(Path.Combine(Out, "summary.json")))));
+        Assert.Contains("round 2/2", run.Error);
+    }
+
+    [Fact]
+    public void The_result_fits_eighty_columns_and_says_where_the_report_is()
+    {
+        var run = Run("--out", Out);
+        Assert.Contains($"report: {Path.Combine(Out, "report.html")}", run.Out);
+        foreach (string part in new[] { "Accuracy", "92.5 %", "94.1 %", "−1.6 points", "Virtual time", "Bytes up", "round  1/16", "round 16/16" })
+            Assert.Contains(part, run.Out);
+        Assert.DoesNotContain('\e', run.Out);
+        Assert.All(run.Out.Split('\n').Where(l => !l.Contains("report:")), line => Assert.InRange(line.Length, 0, 80));
+    }
+
+    [Theory]
+    [InlineData("--task regression", "--task regression: expected classification or causal-lm (see fedspine simulate --help)")]
+    [InlineData("--rounds many", "--rounds many: expected a whole number")]
+    [InlineData("--rounds 1.5", "--rounds 1.5: expected a whole number")]
+    [InlineData("--rounds 3000000000", "--rounds 3000000000: expected a whole number, at most 2147483647")]
+    [InlineData("--rounds", "--rounds needs a value")]
+    [InlineData("--rounds 1 --rounds 2", "--rounds is given more than once")]
+    [InlineData("--lr NaN", "--lr NaN: expected a number")]
+    [InlineData("--lr Infinity", "--lr Infinity: expected a number")]
+    [InlineData("--seed -1", "--seed -1: expected a whole number from 0 to")]
+    [InlineData("--device cuda:0", "--device cuda:0: there is no such device in this build; there is host")]
+    [InlineData("--threads 0", "--threads 0: expected 1 to 1024")]
+    [InlineData("--config nowhere.json", "nowhere.json: no such file")]
+    [InlineData("--resume nowhere", "--resume nowhere: no such folder")]
+    [InlineData("--ronds 3", "unknown option '--ronds', did you mean --rounds? (see fedspine simulate --help)")]
+    [InlineData("sample", "unexpected argument 'sample' (see fedspine simulate --help)")]
+    public void Bad_input_is_one_line_and_exit_code_2(string arguments, string expected)
+    {
+        var run = Run(arguments.Split(' '));
+        Assert.Equal(2, run.Code);
+        Assert.Equal("", run.Out);
+        Assert.Contains(expected, run.Line);
+        Assert.Null(_simulator.Options);
+    }
+
+    [Fact]
+    public void An_unknown_key_of_the_configuration_is_named()
+    {
+        string config = Config("""{ "round": 3 }""");
+        var run = Run("--config", config);
+        Assert.Equal(2, run.Code);
+        Assert.StartsWith($"{config}: unknown key 'round'", run.Line);
+    }
+
+    [Fact]
+    public void A_folder_that_holds_a_run_is_refused_before_any_work()
+    {
+        Run("--out", Out, "--seed", "5");
+        var again = new FakeSimulator();
+        var run = CliRun.Of(again.Run, TestContext.Current.CancellationToken, "simulate", "--out", Out);
+        Assert.Equal(2, run.Code);
+        Assert.Contains("already holds a run (seed 5, started ", run.Line);
+        Assert.Null(again.Options);
+    }
+
+    [Fact]
+    public void Stopping_says_how_to_go_on_and_resuming_finishes()
+    {
+        using var source = new CancellationTokenSource();
+        var stopping = new FakeSimulator { AfterRound = round => { if (round == 3) source.Cancel(); } };
+        var stopped = CliRun.Of(stopping.Run, source.Token, "simulate", "--out", Out, "--rounds", "5", "--seed", "4");
+        Assert.Equal(130, stopped.Code);
+        Assert.Equal($"stopped after round 3; continue with: fedspine simulate --resume {Out}", stopped.Line);
+
+        var resumed = Run("--resume", Out);
+        Assert.Equal((0, ""), (resumed.Code, resumed.Error));
+        Assert.True(_simulator.Resume);
+        Assert.Equal(new SimulationOptions { Rounds = 5, Seed = 4 }, _simulator.Options);
+        Assert.Equal([1, 2, 3, 4, 5], RunFolderReader.ReadRounds(new RunFolder(Out)).Select(r => r.Round));
+    }
+
+    [Fact]
+    public void Resuming_a_finished_run_shows_its_result_again()
+    {
+        Run("--out", Out, "--rounds", "2");
+        var again = new FakeSimulator();
+        var run = CliRun.Of(again.Run, TestContext.Current.CancellationToken, "simulate", "--resume", Out, "--json");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        Assert.Equal(2, (int?)JsonNode.Parse(run.Out)!["rounds"]);
+        Assert.Null(again.Options);
+    }
+
+    [Theory]
+    [InlineData("--rounds 3", "--rounds")]
+    [InlineData("--no-reference", "--no-reference")]
+    [InlineData("--out elsewhere", "--out")]
+    [InlineData("--config settings.json", "--config")]
+    public void Settings_cannot_change_on_resume(string arguments, string option)
+    {
+        Run("--out", Out, "--rounds", "2");
+        var run = Run(["--resume", Out, .. arguments.Split(' ')]);
+        Assert.Equal(2, run.Code);
+        Assert.StartsWith($"{option} cannot be given with --resume", run.Line);
+    }
+
+    [Fact]
+    public void Stopping_before_a_checkpoint_says_that_nothing_is_kept()
+    {
+        var run = CliRun.Of((_, _, _, _, _, _) => throw new OperationCanceledException(), TestContext.Current.CancellationToken, "simulate", "--out", Out);
+        Assert.Equal((130, "stopped before the first round; nothing is kept"), (run.Code, run.Line));
+    }
+
+    [Theory]
+    [InlineData(2, "input")]
+    [InlineData(1, "failed")]
+    [InlineData(1, "disk")]
+    [InlineData(1, "bug")]
+    public void Failures_are_one_line_and_their_trace_only_with_verbose(int code, string kind)
+    {
+        Exception failure = kind switch
+        {
+            "input" => new InputException("model.safetensors: bad\nheader"), "failed" => new FedSpineException("diverged"),
+            "disk" => new IOException("No space left on device"), _ => new InvalidOperationException("oops"),
+        };
+        var run = CliRun.Of((_, _, _, _, _, _) => throw failure, TestContext.Current.CancellationToken, "simulate", "--out", Out);
+        Assert.Equal(code, run.Code);
+        Assert.Contains(failure.Message.Replace('\n', ' '), run.Line);
+        Assert.Equal(kind == "bug", run.Line.Contains("internal error"));
+
+        var verbose = CliRun.Of((_, _, _, _, _, _) => throw failure, TestContext.Current.CancellationToken, "simulate", "--out", Out, "--verbose");
+        Assert.Equal(code, verbose.Code);
+        Assert.Contains("   at ", verbose.Error);
+    }
+}
