@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.ML.Tokenizers;
 
 namespace FedSpine.Engine.Text;
@@ -6,10 +7,12 @@ namespace FedSpine.Engine.Text;
 internal sealed class SentencePiece : ITextCodec
 {
     private readonly LlamaTokenizer _tokenizer;
+    private readonly HashSet<int> _known;
 
     private SentencePiece(LlamaTokenizer tokenizer, TokenTable table)
     {
         _tokenizer = tokenizer;
+        _known = [.. tokenizer.Vocabulary.Values];
         Table = table;
     }
 
@@ -45,7 +48,23 @@ internal sealed class SentencePiece : ITextCodec
 
     public IReadOnlyList<int> Encode(string text) => _tokenizer.EncodeToIds(text);
 
-    public string Decode(IReadOnlyList<int> ids) => _tokenizer.Decode(ids);
+    /// <summary>The package decodes its own ids; tokens added to the table stand for themselves.</summary>
+    public string Decode(IReadOnlyList<int> ids)
+    {
+        var text = new StringBuilder();
+        var run = new List<int>();
+        foreach (int id in ids)
+        {
+            if (_known.Contains(id))
+            {
+                run.Add(id);
+                continue;
+            }
+            text.Append(_tokenizer.Decode(run)).Append(Table.TokenOf(id));
+            run.Clear();
+        }
+        return text.Append(_tokenizer.Decode(run)).ToString();
+    }
 
     private int? InTable(int id) => Table.TokenOf(id) is null ? null : id;
 }

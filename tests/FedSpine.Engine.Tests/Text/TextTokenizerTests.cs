@@ -113,6 +113,19 @@ public sealed class TextTokenizerTests
     }
 
     [Fact]
+    public void Tokens_added_to_a_SentencePiece_model_count()
+    {
+        using var folder = new TemporaryFolder();
+        File.Copy(Path.Combine(Golden.Shared("models", "stories260K"), "tokenizer.model"), folder.File("tokenizer.model"));
+        folder.Write("added_tokens.json", """{ "<extra>": 512, "[PAD]": 513 }""");
+        folder.Write("special_tokens_map.json", """{ "pad_token": "[PAD]" }""");
+        TextTokenizer tokenizer = TextTokenizer.Load(folder.Path);
+        Assert.Equal((514, 513), (tokenizer.VocabularySize, tokenizer.PadId));
+        Assert.Equal("once upon", tokenizer.Decode([.. tokenizer.Encode("once upon"), 513]));
+        Assert.Equal("once upon<extra>", tokenizer.Decode([.. tokenizer.Encode("once upon"), 512]));
+    }
+
+    [Fact]
     public void Copied_files_give_the_same_tokenizer()
     {
         using TemporaryFolder source = BytePair(), target = new();
