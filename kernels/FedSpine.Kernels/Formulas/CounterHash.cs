@@ -16,6 +16,6 @@ public static class CounterHash
         return x ^ (x >> 31);
     }
 
-    /// <summary>32 uniform bits: draw <paramref name="index"/> of the stream.</summary>
-    public static uint Draw(ulong key, int index) => (uint)(Mix(key + (uint)index * 0x9E3779B97F4A7C15) >> 32);
+    /// <summary>64 uniform bits: draw <paramref name="index"/> of the stream.</summary>
+    public static ulong Draw(ulong key, int index) => Mix(key + (uint)index * 0x9E3779B97F4A7C15);
 }

@@ -39,7 +39,7 @@ public unsafe interface ISimd<TVector> where TVector : unmanaged
     /// <summary>The nearest integer, ties to even.</summary>
     static abstract TVector Round(TVector x);
 
-    /// <summary>x * 2^n for an integral n in [-126, 127].</summary>
+    /// <summary>x * 2^n for an integral n in [-252, 254]: 0 or infinity where the result has no float.</summary>
     static abstract TVector ScaleByPowerOfTwo(TVector x, TVector n);
 
     /// <summary>The magnitude of x with the sign of y.</summary>

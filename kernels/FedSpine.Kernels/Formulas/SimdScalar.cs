@@ -49,7 +49,11 @@ public readonly unsafe struct SimdScalar : ISimd<float>
     public static float Round(float x) => MathF.Round(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float ScaleByPowerOfTwo(float x, float n) => x * BitConverter.Int32BitsToSingle(((int)n + 127) << 23);
+    public static float ScaleByPowerOfTwo(float x, float n)
+    {
+        float half = MathF.Round(n * 0.5f); // one factor would leave the range of floats
+        return x * PowerOfTwo(half) * PowerOfTwo(n - half);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float CopySign(float x, float y) => MathF.CopySign(x, y);
@@ -62,4 +66,7 @@ public readonly unsafe struct SimdScalar : ISimd<float>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MaxLane(float x) => x;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float PowerOfTwo(float n) => BitConverter.Int32BitsToSingle(((int)n + 127) << 23);
 }

@@ -6,8 +6,8 @@ namespace FedSpine.Kernels.Formulas;
 public static class VectorMath
 {
     /// <summary>
-    /// e^x to about 1 ulp: x = n ln 2 + r with |r| &lt;= ln 2 / 2, e^r by the degree-7 polynomial of Cephes' expf, then 2^n in two
-    /// halves so that results underflow gradually to 0 and overflow to infinity. NaN stays NaN.
+    /// e^x to about 1 ulp: x = n ln 2 + r with |r| &lt;= ln 2 / 2, e^r by the degree-7 polynomial of Cephes' expf, then 2^n.
+    /// Results underflow gradually to 0 and overflow to infinity. NaN stays NaN.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Exp<TSimd, TVector>(TVector x) where TSimd : struct, ISimd<TVector> where TVector : unmanaged
@@ -28,8 +28,7 @@ public static class VectorMath
         y = TSimd.MultiplyAdd(y, TSimd.Multiply(r, r), r);
         y = TSimd.Add(y, TSimd.Broadcast(1f));
 
-        TVector half = TSimd.Round(TSimd.Multiply(n, TSimd.Broadcast(0.5f)));
-        return TSimd.ScaleByPowerOfTwo(TSimd.ScaleByPowerOfTwo(y, half), TSimd.Subtract(n, half));
+        return TSimd.ScaleByPowerOfTwo(y, n);
     }
 
     /// <summary>1 / (1 + e^-x).</summary>

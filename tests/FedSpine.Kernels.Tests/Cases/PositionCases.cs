@@ -42,7 +42,8 @@ public sealed record EmbeddingForwardCase(int Rows, int D, int V, bool Accumulat
     {
         float[] table = TestData.Uniform(V * D, 1), before = TestData.Uniform(Rows * D, 2);
         var ids = TestData.Indices(Rows, V, 3);
-        double[] expected = [.. ids.SelectMany(id => table.ToDouble().Row(id, D))];
+        var rows = table.ToDouble();
+        double[] expected = [.. ids.SelectMany(id => rows.Row(id, D))];
         var y = Accumulate ? sandbox.Output("y", expected.Plus(before.ToDouble()), before, 1e-6) : sandbox.Output("y", expected, tolerance: 0);
         var spanIds = sandbox.Integers(ids);
         var spanTable = sandbox.Input("table", table);
@@ -77,7 +78,8 @@ public sealed record GatherRowsCase(int Rows, int D, int V) : OperatorCase
     {
         var x = TestData.Uniform(V * D, 1);
         var indices = TestData.Indices(Rows, V, 2);
-        var y = sandbox.Output("y", [.. indices.SelectMany(i => x.ToDouble().Row(i, D))], tolerance: 0);
+        var rows = x.ToDouble();
+        var y = sandbox.Output("y", [.. indices.SelectMany(i => rows.Row(i, D))], tolerance: 0);
         var spanX = sandbox.Input("x", x);
         var spanIndices = sandbox.Integers(indices);
         return () => sandbox.Backend.GatherRows(y, spanX, spanIndices, D);
