@@ -58,6 +58,21 @@ public sealed class CrossEntropyOperatorTests : HostOperatorTests
         Assert.Equal(numerical, LossReference.CrossEntropyBackward(x, 4, 0.5), (a, b) => Math.Abs(a - b) < 1e-8);
     }
 
+    [Theory, MemberData(nameof(Widths))]
+    public void ALogitThatIsNaNMakesTheLossNaN(HostIsa isa)
+    {
+        using var backend = HostBackend.Create(1, isa);
+        for (int at = 0; at < 37; at++)
+        {
+            using var sandbox = new Sandbox(backend);
+            var logits = TestData.Uniform(37, 1);
+            logits[at] = float.NaN;
+            var losses = sandbox.Scratch("losses", 1);
+            backend.CrossEntropy(losses, default, sandbox.Input("logits", logits), sandbox.Integers([5]), 1, 37, 1);
+            Assert.Equal(float.NaN, sandbox.Download(losses)[0]);
+        }
+    }
+
     [Fact]
     public void RejectsATargetBeyondTheClasses()
     {

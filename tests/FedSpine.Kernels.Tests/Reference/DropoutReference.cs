@@ -1,7 +1,9 @@
 namespace FedSpine.Kernels.Tests.Reference;
 
-/// <summary>The mask that every backend must draw: SplitMix64 (Steele, Lea and Flood, 2014) keyed by the seed's own hash, two
-/// elements to an output.</summary>
+/// <summary>
+/// The mask that every backend must draw: SplitMix64 (Steele, Lea and Flood, 2014) keyed by the seed's own hash, two
+/// elements to an output.
+/// </summary>
 public static class DropoutReference
 {
     private const ulong Gamma = 0x9E3779B97F4A7C15;
