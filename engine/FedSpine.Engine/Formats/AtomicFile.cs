@@ -58,7 +58,13 @@ public static class AtomicFile
 
     internal static bool IsDiskFailure(Exception e) => e is IOException or UnauthorizedAccessException or NotSupportedException;
 
-    internal static FedSpineException Failure(string path, Exception e) => new($"{path}: cannot be written: {e.Message.ReplaceLineEndings(" ")}", e);
+    /// <summary>One line; the runtime's message without the partial file's name behind it.</summary>
+    internal static FedSpineException Failure(string path, Exception e)
+    {
+        string reason = e.Message.ReplaceLineEndings(" ");
+        int name = reason.IndexOf(" : '", StringComparison.Ordinal);
+        return new FedSpineException($"{path}: cannot be written: {(name < 0 ? reason : reason[..name])}", e);
+    }
 
     private static void DeleteQuietly(string path)
     {

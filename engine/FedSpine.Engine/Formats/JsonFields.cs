@@ -123,17 +123,24 @@ internal sealed class JsonFields
     /// </summary>
     private static void DecodeStrings(JsonElement element)
     {
-        if (element.ValueKind == JsonValueKind.String)
-            element.GetString();
-        else if (element.ValueKind == JsonValueKind.Array)
-            foreach (var item in element.EnumerateArray())
-                DecodeStrings(item);
-        else if (element.ValueKind == JsonValueKind.Object)
-            foreach (var property in element.EnumerateObject())
-            {
-                _ = property.Name;
-                DecodeStrings(property.Value);
-            }
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.String:
+                element.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in element.EnumerateArray())
+                    DecodeStrings(item);
+                break;
+            case JsonValueKind.Object:
+                foreach (var property in element.EnumerateObject())
+                {
+                    _ = property.Name;
+                    DecodeStrings(property.Value);
+                }
+
+                break;
+        }
     }
 
     private IReadOnlyList<JsonElement> Array(string field)

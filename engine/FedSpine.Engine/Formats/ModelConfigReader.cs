@@ -103,13 +103,15 @@ public static class ModelConfigReader
         return [.. Enumerable.Repeat(new LayerSpec(heads, groups, headSize ?? width / heads, channels), count)];
     }
 
-    private static Activation ReadActivation(JsonFields json, bool decoder) => (json.String("hidden_act") ?? (decoder ? "silu" : "gelu")) switch
+    /// <summary>Encoders: after the first matrix. Decoders: the gate, always SiLU.</summary>
+    private static Activation ReadActivation(JsonFields json, bool decoder) => (json.String("hidden_act") ?? (decoder ? "silu" : "gelu"), decoder) switch
     {
-        "gelu" or "gelu_python" => Activation.Gelu,
-        "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" => Activation.GeluTanh,
-        "relu" => Activation.Relu,
-        "silu" or "swish" => Activation.Silu,
-        var other => throw json.Error("hidden_act", $"is \"{other}\", expected gelu, gelu_new, gelu_pytorch_tanh, relu or silu"),
+        ("silu" or "swish", _) => Activation.Silu,
+        (var other, true) => throw json.Error("hidden_act", $"is \"{other}\", expected silu in a decoder"),
+        ("gelu" or "gelu_python", _) => Activation.Gelu,
+        ("gelu_new" or "gelu_pytorch_tanh" or "gelu_fast", _) => Activation.GeluTanh,
+        ("relu", _) => Activation.Relu,
+        var (other, _) => throw json.Error("hidden_act", $"is \"{other}\", expected gelu, gelu_new, gelu_pytorch_tanh, relu or silu"),
     };
 
     /// <summary>At the top, or (newer folders) inside rope_parameters.</summary>

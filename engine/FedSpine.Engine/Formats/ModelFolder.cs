@@ -85,6 +85,8 @@ public static partial class ModelFolder
         var spec = config.Spec;
         if (options is { Adapter: not null, Lora: not null })
             throw new InputException("an adapter folder brings its own rank and targets: give one or the other");
+        if (options.Lora is { Rank: < 1 } lora)
+            throw new InputException($"LoRA rank is {lora.Rank}, expected at least 1");
         if (options.Head is null && !config.HasHead)
             throw InputException.InFile(folder, "holds a model without a head: say which head to add");
         var head = options.Head ?? spec.Head;

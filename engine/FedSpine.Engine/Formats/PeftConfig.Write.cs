@@ -53,13 +53,11 @@ internal static partial class PeftConfig
         foreach (var role in Roles(model.Spec).Where(targets.Contains))
         {
             string name = ModelNames.Linear(family, role);
-            if (model.Spec.IsDecoder)
-                yield return name[(name.LastIndexOf('.') + 1)..];
-            else if (role != LinearRole.Down || targets.Contains(LinearRole.Output))
-                yield return name;
-            else
-                for (int i = 0; i < model.Layers.Count; i++)
-                    yield return $"{ModelNames.Layer(family, i)}.{name}";
+            bool ambiguous = !model.Spec.IsDecoder && role == LinearRole.Down && !targets.Contains(LinearRole.Output);
+            for (int i = 0; ambiguous && i < model.Layers.Count; i++)
+                yield return $"{ModelNames.Layer(family, i)}.{name}";
+            if (!ambiguous)
+                yield return model.Spec.IsDecoder ? name[(name.LastIndexOf('.') + 1)..] : name;
         }
     }
 

@@ -35,8 +35,10 @@ public static class SafetensorsWriter
             throw new ArgumentException($"cannot write {type}, expected F32, F16 or BF16", nameof(type));
         var sorted = tensors.OrderBy(t => t.Name, StringComparer.Ordinal).ToList();
         WriteHeader(stream, sorted, type, metadata ?? new Dictionary<string, string> { ["format"] = "pt" });
+        float[] piece = [];
+        ushort[] narrow = [];
         foreach (var tensor in sorted)
-            WriteData(stream, tensor, type);
+            WriteData(stream, tensor, type, ref piece, ref narrow);
     }
 
     private static void WriteHeader(Stream stream, List<TensorSource> tensors, SafetensorsType type, IReadOnlyDictionary<string, string> metadata)
@@ -77,27 +79,36 @@ public static class SafetensorsWriter
         buffer.WriteTo(stream);
     }
 
-    private static void WriteData(Stream stream, TensorSource tensor, SafetensorsType type)
+    /// <param name="piece">Scratch, kept from tensor to tensor; likewise <paramref name="narrow"/> for the 16-bit types.</param>
+    private static void WriteData(Stream stream, TensorSource tensor, SafetensorsType type, ref float[] piece, ref ushort[] narrow)
     {
         int columns = tensor.Shape.Skip(1).Aggregate(1, (product, dimension) => checked(product * dimension));
         int rows = tensor.Shape.Length == 0 ? 1 : tensor.Shape[0];
         if (columns == 0)
             return;
         int pieceRows = Math.Clamp(PieceLength / columns, 1, Math.Max(rows, 1));
-        var piece = new float[pieceRows * columns];
-        var half = new ushort[type == SafetensorsType.F32 ? 0 : piece.Length];
+        if (piece.Length < pieceRows * columns)
+            piece = new float[pieceRows * columns];
+        if (type != SafetensorsType.F32 && narrow.Length < piece.Length)
+            narrow = new ushort[piece.Length];
         for (int start = 0; start < rows; start += pieceRows)
         {
             int count = Math.Min(pieceRows, rows - start);
             var values = piece.AsSpan(0, count * columns);
             tensor.Read(start, count, values);
             Check(tensor, type, start, columns, values);
-            var narrow = half.AsSpan(0, half.Length == 0 ? 0 : values.Length);
+            if (type == SafetensorsType.F32)
+            {
+                stream.Write(MemoryMarshal.AsBytes(values));
+                continue;
+            }
+
+            var rounded = narrow.AsSpan(0, values.Length);
             if (type == SafetensorsType.F16)
-                FloatConversion.ToHalf(values, MemoryMarshal.Cast<ushort, Half>(narrow));
-            else if (type == SafetensorsType.BF16)
-                FloatConversion.ToBFloat16(values, narrow);
-            stream.Write(type == SafetensorsType.F32 ? MemoryMarshal.AsBytes(values) : MemoryMarshal.AsBytes(narrow));
+                FloatConversion.ToHalf(values, MemoryMarshal.Cast<ushort, Half>(rounded));
+            else
+                FloatConversion.ToBFloat16(values, rounded);
+            stream.Write(MemoryMarshal.AsBytes(rounded));
         }
     }
 

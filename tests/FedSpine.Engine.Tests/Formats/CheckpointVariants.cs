@@ -86,6 +86,7 @@ public sealed class CheckpointVariants : IDisposable
         Refuses("llama", new LoadOptions { Head = ModelHead.SequenceClassification }, "say which labels");
         Refuses("roberta", new LoadOptions { Labels = ["one"] }, "labels are [one], expected at least two");
         Refuses("roberta", new LoadOptions { Labels = ["one", "one"] }, "labels are [one, one]");
+        Refuses("roberta", new LoadOptions { Lora = TinyModels.Lora with { Rank = 0 } }, "LoRA rank is 0");
         Refuses("roberta", new LoadOptions { Adapter = Golden.Case("roberta"), Lora = TinyModels.Lora }, "give one or the other");
     }
 

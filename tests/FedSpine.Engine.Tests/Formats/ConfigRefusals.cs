@@ -27,6 +27,7 @@ public sealed class ConfigRefusals : IDisposable
     [InlineData("roberta", "problem_type", "\"regression\"", "problem_type is \"regression\"")]
     [InlineData("roberta", "pruned_heads", """{"0":[1]}""", "pruned_heads is not empty")]
     [InlineData("roberta", "hidden_act", "\"quick_gelu\"", "hidden_act is \"quick_gelu\"")]
+    [InlineData("llama", "hidden_act", "\"gelu\"", "hidden_act is \"gelu\", expected silu in a decoder")]
     // Other architectures.
     [InlineData("llama", "model_type", "\"gemma\"", "model_type is \"gemma\"")]
     [InlineData("llama", "architectures", """["Qwen3ForCausalLM"]""", "architectures[0] is \"Qwen3ForCausalLM\"")]
@@ -94,10 +95,10 @@ public sealed class ConfigRefusals : IDisposable
             json["rope_parameters"] = new JsonObject { ["rope_type"] = "default", ["rope_theta"] = 500000.0 };
             json["eos_token_id"] = new JsonArray(7, 9);
             json["pad_token_id"] = -1;
-            json["hidden_act"] = "gelu_pytorch_tanh";
+            json["hidden_act"] = "swish";
         });
         var spec = ModelConfigReader.Read(_folder.Path).Spec;
-        Assert.Equal((500000f, 7, null, Activation.GeluTanh), (spec.RopeTheta, spec.EosId, spec.PadId, spec.Activation));
+        Assert.Equal((500000f, 7, null, Activation.Silu), (spec.RopeTheta, spec.EosId, spec.PadId, spec.Activation));
     }
 
     [Fact]

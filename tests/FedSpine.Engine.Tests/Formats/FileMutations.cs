@@ -1,6 +1,7 @@
 using CsCheck;
 using FedSpine.Engine.Formats;
 using FedSpine.Engine.Models;
+using FedSpine.Engine.Pruning;
 using FedSpine.Kernels;
 using FedSpine.Kernels.Host;
 
@@ -22,6 +23,25 @@ public sealed class FileMutations : IDisposable
     public void Mutations_load_or_are_refused(string name, string file, int interesting, int count)
     {
         using var folder = TempFolder.CopyOf(Golden.Case(name));
+        Mutate(folder, file, interesting, count);
+    }
+
+    [Fact]
+    public void Mutations_of_a_pruned_shape_load_or_are_refused()
+    {
+        using var folder = new TempFolder();
+        using var whole = TinyModels.Random(_backend, TinyModels.Llama(ModelHead.CausalLm), Trainable.Adapter, TinyModels.Lora);
+        using var pruned = ModelSurgery.Prune(whole, [new KeptGroups([2, 3], [1], [0, 3, 4, 8]), new KeptGroups([0, 1], [0], [1, 3])]);
+        ModelFolder.Save(pruned, folder["m"], mergeAdapter: false);
+        PeftAdapter.Save(pruned, folder["a"]);
+        using var both = TempFolder.CopyOf(folder["m"]);
+        foreach (string file in Directory.EnumerateFiles(folder["a"]))
+            File.Copy(file, both[Path.GetFileName(file)]);
+        Mutate(both, "config.json", (int)new FileInfo(both["config.json"]).Length, 600);
+    }
+
+    private void Mutate(TempFolder folder, string file, int interesting, int count)
+    {
         byte[] whole = File.ReadAllBytes(folder[file]);
         int refused = 0;
         // What is most often special: structure, digits, extremes.
