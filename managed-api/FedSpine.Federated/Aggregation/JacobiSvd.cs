@@ -12,14 +12,17 @@ internal static class JacobiSvd
     private const int MostSweeps = 40;
 
     /// <summary>|cosine| of two columns that counts as orthogonal.</summary>
-    private const double Orthogonal = 1e-14;
+    private const double Orthogonal = 1e-13;
 
-    /// <summary>Columns shorter than this, relative to the longest, need not be orthogonal to each other: callers drop them.</summary>
-    private const double Negligible = 1e-10;
+    /// <summary>
+    /// Columns shorter than this, relative to the longest, are noise that no number of sweeps makes orthogonal to anything: they are
+    /// left alone, and callers drop them.
+    /// </summary>
+    private const double Negligible = 1e-9;
 
     /// <summary>
     /// U (m, k) and sigma (k), descending, of X (m, n), k = min(m, n), from its transpose (n, m). Columns of U
-    /// whose sigma is below 1e-10 of the largest are not meaningful.
+    /// whose sigma is below 1e-9 of the largest are not meaningful.
     /// </summary>
     public static (ColumnMatrix U, double[] Sigma) Left(ColumnMatrix transpose)
     {
@@ -65,7 +68,7 @@ internal static class JacobiSvd
             bool rotated = false;
             for (int p = 0; p < square.Length - 1; p++)
                 for (int q = p + 1; q < square.Length; q++)
-                    if (square[p] > negligible || square[q] > negligible)
+                    if (square[p] > negligible && square[q] > negligible)
                         rotated |= Rotate(x[p], x[q], ref square[p], ref square[q]);
             if (!rotated)
                 return [.. square.Select(Math.Sqrt)];
