@@ -13,8 +13,15 @@ public sealed class ParticipantSampler(int devices, double participation, ulong 
     /// <summary>Participants in each round.</summary>
     public int PerRound { get; } = Math.Clamp((int)Math.Round(devices * participation), 1, devices);
 
-    /// <summary>Rounds within which every device is sure to have played: a turn, and one more where turns straddle rounds.</summary>
-    public int RoundsPerTurn => (devices + PerRound - 1) / PerRound + (devices % PerRound == 0 ? 0 : 1);
+    /// <summary>The latest round from which on, up to <paramref name="rounds"/>, every device still plays; 1 when not all do at all.</summary>
+    public int EveryonePlaysFrom(int rounds)
+    {
+        var seen = new HashSet<int>();
+        int round = rounds;
+        for (; round >= 1 && seen.Count < devices; round--)
+            seen.UnionWith(Participants(round));
+        return round + 1;
+    }
 
     /// <summary>Device numbers of round <paramref name="round"/> (from 1), ascending.</summary>
     public int[] Participants(int round)

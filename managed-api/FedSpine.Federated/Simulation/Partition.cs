@@ -20,19 +20,32 @@ public static class Partition
         if (examples < devices)
             throw new InputException($"{examples} training examples are too few for {devices} devices");
         var random = new DeterministicRandom(seed, Stream);
-        var (name, argument) = partition.Split(':', 2) switch { [var n, var a] => (n, a), var p => (p[0], null) };
-        var parts = (name, argument) switch
+        var (kind, argument) = Parse(partition);
+        var parts = kind switch
         {
-            ("iid", null) => Iid(devices, examples, random),
-            ("dirichlet", _) when double.TryParse(argument, CultureInfo.InvariantCulture, out double alpha) && alpha > 0 =>
-                Dirichlet(alpha, devices, labels ?? domains ?? throw NeedsKeys(partition), random),
-            ("shards", _) when int.TryParse(argument, CultureInfo.InvariantCulture, out int shards) && shards > 0 =>
-                Shards(shards, devices, labels ?? domains ?? throw NeedsKeys(partition), random),
-            ("domains", null) => Domains(devices, domains ?? throw NeedsKeys(partition), random),
-            _ => throw new InputException($"unknown partition '{partition}'; there are {Usage}"),
+            "iid" => Iid(devices, examples, random),
+            "dirichlet" => Dirichlet(argument, devices, labels ?? domains ?? throw NeedsKeys(partition), random),
+            "shards" => Shards((int)argument, devices, labels ?? domains ?? throw NeedsKeys(partition), random),
+            _ => Domains(devices, domains ?? throw NeedsKeys(partition), random),
         };
         GiveEveryoneSomething(parts);
         return [.. parts.Select(p => p.Order().ToArray())];
+    }
+
+    /// <exception cref="InputException">Not one of <see cref="Usage"/>.</exception>
+    public static void Check(string partition) => Parse(partition);
+
+    private static (string Kind, double Argument) Parse(string partition)
+    {
+        int colon = partition.IndexOf(':');
+        var (kind, text) = colon < 0 ? (partition, null) : (partition[..colon], partition[(colon + 1)..]);
+        return kind switch
+        {
+            "iid" or "domains" when text is null => (kind, 0),
+            "dirichlet" when double.TryParse(text, CultureInfo.InvariantCulture, out double alpha) && alpha > 0 && double.IsFinite(alpha) => (kind, alpha),
+            "shards" when int.TryParse(text, CultureInfo.InvariantCulture, out int shards) && shards > 0 => (kind, shards),
+            _ => throw new InputException($"--partition {partition}: expected {Usage}"),
+        };
     }
 
     private static InputException NeedsKeys(string partition) =>

@@ -1,0 +1,86 @@
+using System.Diagnostics;
+using FedSpine.Engine.Models;
+using FedSpine.Engine.Training;
+using FedSpine.Kernels;
+
+namespace FedSpine.Federated.Simulation;
+
+/// <summary>Measures a federation's models: quality on the test set, and speed on the host.</summary>
+internal static class Assessment
+{
+    private const int EvaluationBatch = 32;
+    private const int TimingRuns = 15;
+
+    /// <summary>Per device, the test result of its pruned model with the global adapter. Devices that cannot differ are run once.</summary>
+    public static EvaluationResult[] Evaluate(Federation federation, int examples, Workers workers, CancellationToken cancel)
+    {
+        var setup = federation.Setup;
+        int[] chosen = [.. Enumerable.Range(0, Math.Min(examples, setup.Data.Test.Count))];
+        var groups = federation.Devices.GroupBy(d => (Device: d.Ratio > 0 ? d.Device : -1, d.Rank)).Select(g => g.ToArray()).ToList();
+        var results = workers.Run(groups, (group, backend) =>
+        {
+            using var model = Merged(federation, group[0], backend);
+            using var inference = new Inference(model, EvaluationBatch, setup.Data.MaxLength);
+            return Evaluation.Run(b => inference.Evaluate(b), setup.Data, setup.Data.Test, chosen, new Batch(EvaluationBatch, setup.Data.MaxLength), cancel);
+        }, cancel);
+        var byDevice = new EvaluationResult[federation.Devices.Length];
+        for (int g = 0; g < groups.Count; g++)
+        {
+            foreach (var device in groups[g])
+                byDevice[device.Device] = results[g];
+        }
+
+        return byDevice;
+    }
+
+    /// <summary>The device's model ready to run: pruned, the global adapter merged into the weights.</summary>
+    public static Model Merged(Federation federation, DeviceState device, IComputeBackend backend) => DeviceModel.CreateMerged(
+        federation.Setup, backend, device.Kept, federation.DownloadFor(device, device.Rank));
+
+    /// <summary>
+    /// Time of a test batch through the pruned models over the time through the unpruned one: run in turns, median of each, mean over
+    /// up to eight devices.
+    /// </summary>
+    public static double InferenceTimeRatio(Federation federation, IComputeBackend backend, CancellationToken cancel)
+    {
+        var setup = federation.Setup;
+        int B = Math.Min(EvaluationBatch, setup.Data.Test.Count);
+        var batch = new Batch(B, setup.Data.MaxLength);
+        setup.Data.Fill(batch, setup.Data.Test, [.. Enumerable.Range(0, B)]);
+        var whole = new DeviceState { Device = 0, Examples = [], Kept = [.. setup.Base.Spec.Layers.Select(KeptGroups.All)], Rank = setup.Options.Rank };
+        using var unpruned = Merged(federation, whole, backend);
+        using var unprunedRun = new Inference(unpruned, B, setup.Data.MaxLength);
+        int devices = federation.Devices.Length, step = Math.Max(1, devices / 8);
+        var ratios = new List<double>();
+        for (int d = 0; d < devices && ratios.Count < 8; d += step)
+        {
+            cancel.ThrowIfCancellationRequested();
+            using var pruned = Merged(federation, federation.Devices[d], backend);
+            using var prunedRun = new Inference(pruned, B, setup.Data.MaxLength);
+            var times = (Pruned: new double[TimingRuns], Unpruned: new double[TimingRuns]);
+            for (int run = -2; run < TimingRuns; run++) // two to warm up
+            {
+                double p = Time(prunedRun, batch), u = Time(unprunedRun, batch);
+                if (run >= 0)
+                    (times.Pruned[run], times.Unpruned[run]) = (p, u);
+            }
+
+            ratios.Add(Median(times.Pruned) / Median(times.Unpruned));
+        }
+
+        return ratios.Average();
+    }
+
+    private static double Time(Inference inference, Batch batch)
+    {
+        long start = Stopwatch.GetTimestamp();
+        inference.Evaluate(batch);
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    private static double Median(double[] values)
+    {
+        Array.Sort(values);
+        return values[values.Length / 2];
+    }
+}

@@ -1,0 +1,50 @@
+using FedSpine.Engine.Models;
+using FedSpine.Federated.Aggregation;
+
+namespace FedSpine.Federated.Simulation;
+
+/// <summary>What all federations of a run share and none changes: base model, data, shares, fleet.</summary>
+internal sealed record FederationSetup(
+    SimulationOptions Options, Model Base, TaskData Data, int[][] Shares, Fleet Fleet, ParticipantSampler Sampler, IReadOnlyList<LinearRole> Targets)
+{
+    /// <summary>s = alpha / rank, the same for every rank.</summary>
+    public float Scale => (float)(Options.Alpha / Options.Rank);
+
+    /// <summary>Values of the trainable head as the base has it, by parameter name: where every run starts.</summary>
+    public IReadOnlyDictionary<string, float[]> InitialHead { get; } = ReadHead(Base);
+
+    /// <summary>Where the adapter modules of a device sit in the base, in checkpoint order.</summary>
+    public IReadOnlyList<AdapterShape> Shapes(IReadOnlyList<KeptGroups> kept)
+    {
+        var shapes = new List<AdapterShape>();
+        for (int layer = 0; layer < Base.Layers.Count; layer++)
+        {
+            int headSize = Base.Layers[layer].Spec.HeadSize;
+            foreach (var linear in Base.Layers[layer].Linears.Where(l => Targets.Contains(l.Role)))
+            {
+                shapes.Add(new AdapterShape(linear.Name, Scale, linear.Out, linear.In,
+                    kept[layer].Elements(linear.Weight.RowAxis, headSize), kept[layer].Elements(linear.Weight.ColumnAxis, headSize)));
+            }
+        }
+
+        return shapes;
+    }
+
+    private static Dictionary<string, float[]> ReadHead(Model model)
+    {
+        var head = new Dictionary<string, float[]>();
+        if (model.Spec.Head != ModelHead.SequenceClassification)
+            return head;
+        foreach (var linear in new[] { model.Head.Dense, model.Head.Out }.OfType<Linear>())
+        {
+            foreach (var parameter in new[] { linear.Weight, linear.Bias }.OfType<Parameter>())
+            {
+                var values = new float[parameter.Length];
+                model.Backend.Download(values, parameter.Value);
+                head.Add(parameter.Name, values);
+            }
+        }
+
+        return head;
+    }
+}

@@ -1,0 +1,80 @@
+using System.Globalization;
+using FedSpine.Engine;
+using FedSpine.Engine.Lora;
+using FedSpine.Engine.Models;
+using FedSpine.Engine.Pruning;
+using FedSpine.Federated.Aggregation;
+using FedSpine.Federated.Policies;
+
+namespace FedSpine.Federated.Simulation;
+
+/// <summary>What the values of <see cref="SimulationOptions"/> may be. Names that other parts own are checked by them.</summary>
+public static class SimulationValidation
+{
+    /// <exception cref="InputException">A value is out of range; names the command-line option, the value and what is expected.</exception>
+    public static void Validate(this SimulationOptions options)
+    {
+        RequirePath("model", options.Model);
+        RequirePath("data", options.Data);
+        RequirePath("eval-data", options.EvalData);
+        if (options.Task == SimulationTask.CausalLm && options.Model is null)
+            throw new InputException("--task causal-lm: the bundled sample is an encoder; give a decoder with --model");
+        if (options.Model is not null && options.Data is null)
+            throw new InputException("--model without --data: give the text to tune it on");
+        Require(options.Devices is >= 1 and <= 100_000, "devices", options.Devices, "1 to 100000");
+        Require(options.Participation is > 0 and <= 1, "participation", options.Participation, "above 0, at most 1 (a fraction of the devices)");
+        Require(options.Rounds is >= 1 and <= 1_000_000, "rounds", options.Rounds, "at least 1");
+        Require(options.LocalSteps is >= 1 and <= 1_000_000, "local-steps", options.LocalSteps, "at least 1");
+        Require(options.PruneInterval >= 1, "prune-interval", options.PruneInterval, "at least 1");
+        Require(options.TargetSparsity is >= 0 and <= 0.95, "target-sparsity", options.TargetSparsity, "0 to 0.95");
+        Require(options.Rank is >= 1 and <= 4096, "rank", options.Rank, "1 to 4096");
+        Require(options.MinRank >= 1 && options.MinRank <= options.Rank, "min-rank", options.MinRank, $"1 to the rank, {options.Rank}");
+        Require(options.Alpha > 0 && double.IsFinite(options.Alpha), "alpha", options.Alpha, "above 0");
+        Require(options.Batch is >= 1 and <= 100_000, "batch", options.Batch, "at least 1");
+        Require(options.Length is >= 4 and <= 1_000_000, "length", options.Length, "at least 4 tokens");
+        Require(options.LearningRate > 0 && double.IsFinite(options.LearningRate), "lr", options.LearningRate, "above 0");
+        Require(options.EvaluateEvery >= 1, "evaluate-every", options.EvaluateEvery, "at least 1");
+        Require(options.EvaluateExamples >= 1, "evaluate-examples", options.EvaluateExamples, "at least 1");
+        if (!ImportanceCriteria.Names.Contains(options.Criterion))
+            throw new InputException($"--criterion {options.Criterion}: expected {string.Join(", ", ImportanceCriteria.Names)}");
+        if (!Fleet.Names.Contains(options.Fleet))
+            throw new InputException($"--fleet {options.Fleet}: expected {string.Join(", ", Fleet.Names)}");
+        AggregatorFactory.Create(options.Aggregation);
+        PolicyFactory.Create(options.Policy, new PolicySpace(options.TargetSparsity, 0, options.MinRank, options.Rank, options.Devices, options.Rounds), (_, _) => 0);
+        ParseTargets(options.Targets);
+        if (options.Partition is { } partition)
+            Partition.Check(partition);
+    }
+
+    /// <summary>"all", or role names such as "query,value".</summary>
+    /// <exception cref="InputException">An unknown role.</exception>
+    public static IReadOnlyList<LinearRole> ParseTargets(string targets)
+    {
+        if (targets == "all")
+            return LoraSpec.AllLinears;
+        var roles = new List<LinearRole>();
+        foreach (string name in targets.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            var role = LoraSpec.AllLinears.Where(r => r.ToString().Equals(name, StringComparison.OrdinalIgnoreCase)).ToList();
+            if (role.Count == 0)
+                throw new InputException($"--targets {name}: expected all, or some of {string.Join(", ", LoraSpec.AllLinears.Select(r => r.ToString().ToLowerInvariant()))}");
+            if (!roles.Contains(role[0]))
+                roles.Add(role[0]);
+        }
+
+        return roles.Count > 0 ? roles : throw new InputException("--targets is empty: expected all, or some of "
+            + string.Join(", ", LoraSpec.AllLinears.Select(r => r.ToString().ToLowerInvariant())));
+    }
+
+    private static void Require(bool holds, string option, double value, string expected)
+    {
+        if (!holds)
+            throw new InputException($"--{option} {value.ToString(CultureInfo.InvariantCulture)}: expected {expected}");
+    }
+
+    private static void RequirePath(string option, string? path)
+    {
+        if (path is not null && !Path.Exists(path))
+            throw new InputException($"--{option} {path}: no such file or folder");
+    }
+}

@@ -1,0 +1,151 @@
+using System.Diagnostics;
+using FedSpine.Engine;
+using FedSpine.Engine.Models;
+using FedSpine.Engine.Pruning;
+using FedSpine.Federated.Aggregation;
+using FedSpine.Federated.Policies;
+using FedSpine.Federated.Reporting;
+using FedSpine.Kernels;
+using FedSpine.Kernels.Host;
+
+namespace FedSpine.Federated.Simulation;
+
+/// <summary>
+/// Federates a model over a virtual fleet: real training on the host, virtual time. Beside the pruned federation runs the same one
+/// without pruning, for comparison. The same options give the same rounds, bit for bit, for any number of threads and however often
+/// the run was interrupted.
+/// </summary>
+public static class Simulator
+{
+    /// <param name="options">Ignored when resuming: the run folder's own count.</param>
+    /// <param name="folder">Run folder: new, or with <paramref name="resume"/> one that an interrupted run left.</param>
+    /// <param name="threads">Virtual devices trained side by side; 0: one per core. Does not change results.</param>
+    /// <exception cref="InputException">Impossible options or unusable input.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; everything up to the last complete round is in the folder's checkpoint.</exception>
+    public static RunSummary Run(SimulationOptions options, string folder, bool resume, int threads, ISimulationProgress progress, CancellationToken cancel)
+    {
+        long started = Stopwatch.GetTimestamp();
+        var run = new RunFolder(folder);
+        if (resume)
+            options = SimulationConfig.Read(run.Config);
+        options.Validate();
+
+        progress.Phase("loading", options.Rounds);
+        using var backend = HostBackend.Create(threads);
+        using var task = TaskLoader.Load(options, backend);
+        var setup = CreateSetup(options, task);
+        using var workers = new Workers(threads);
+        var pruned = CreateFederation(setup, options.Policy, options.TargetSparsity);
+        var reference = options.Reference ? CreateFederation(setup, "fixed", targetRatio: 0) : null;
+
+        RunState state;
+        RunFolderWriter writer;
+        if (resume)
+        {
+            state = SimulationCheckpoint.Restore(run, pruned, reference);
+            writer = RunFolderWriter.Resume(folder, state.Round);
+            progress.Note($"continuing after round {state.Round}");
+        }
+        else
+        {
+            writer = RunFolderWriter.Create(folder, options);
+            progress.Phase("base evaluation", options.Rounds);
+            state = new RunState { Base = Assessment.Evaluate(pruned, int.MaxValue, workers, cancel)[0] };
+            SimulationCheckpoint.Save(run, state, pruned, reference);
+        }
+
+        double earlier = state.WallSeconds;
+        progress.Phase("federating", options.Rounds);
+        while (state.Round < options.Rounds)
+        {
+            var record = RunRound(state, pruned, reference, workers, progress, cancel);
+            state.WallSeconds = earlier + Stopwatch.GetElapsedTime(started).TotalSeconds;
+            writer.AppendRound(record);
+            SimulationCheckpoint.Save(run, state, pruned, reference);
+            progress.RoundFinished(record);
+        }
+
+        progress.Phase("final evaluation", options.Rounds);
+        var outcome = new RunOutcome(
+            pruned, reference, state,
+            Assessment.Evaluate(pruned, int.MaxValue, workers, cancel),
+            reference is null ? null : Assessment.Evaluate(reference, int.MaxValue, workers, cancel)[0],
+            Assessment.InferenceTimeRatio(pruned, backend, cancel));
+        progress.Phase("writing", options.Rounds);
+        ModelExport.Write(run, pruned, task, backend);
+        var summary = outcome.Summarise(earlier + Stopwatch.GetElapsedTime(started).TotalSeconds);
+        writer.Finish(summary, outcome.DeviceRecords());
+        return summary;
+    }
+
+    private static RoundRecord RunRound(RunState state, Federation pruned, Federation? reference, Workers workers, ISimulationProgress progress,
+        CancellationToken cancel)
+    {
+        var options = pruned.Setup.Options;
+        int round = state.Round + 1;
+        long roundStarted = Stopwatch.GetTimestamp();
+        var tasks = pruned.Plan(round);
+        var referenceTasks = reference?.Plan(round) ?? [];
+        int finished = 0;
+        var results = workers.Run([.. tasks, .. referenceTasks], (task, backend) => LocalRound.Run(task, backend, cancel), cancel,
+            () => progress.DeviceFinished(round, ++finished, tasks.Count + referenceTasks.Count));
+        var record = pruned.Finish(round, tasks, results[..tasks.Count]);
+        reference?.Finish(round, referenceTasks, results[tasks.Count..]);
+
+        if (round % options.EvaluateEvery == 0 || round == options.Rounds)
+        {
+            bool language = options.Task == SimulationTask.CausalLm;
+            var evaluations = Assessment.Evaluate(pruned, options.EvaluateExamples, workers, cancel);
+            record = record with
+            {
+                Accuracy = language ? null : evaluations.Average(e => e.Accuracy),
+                Perplexity = language ? evaluations.Average(e => e.Perplexity) : null,
+                TestLoss = evaluations.Average(e => e.Loss),
+            };
+            state.Curve.Add(new CurvePoint(round, pruned.VirtualSeconds, language ? record.Perplexity!.Value : record.Accuracy!.Value));
+            if (reference is not null)
+            {
+                var evaluation = Assessment.Evaluate(reference, options.EvaluateExamples, workers, cancel)[0];
+                state.ReferenceCurve.Add(new CurvePoint(round, reference.VirtualSeconds, language ? evaluation.Perplexity : evaluation.Accuracy));
+            }
+        }
+
+        // Only now: a cancelled round leaves nothing behind.
+        state.Round = round;
+        return record with { WallSeconds = Stopwatch.GetElapsedTime(roundStarted).TotalSeconds };
+    }
+
+    private static FederationSetup CreateSetup(SimulationOptions options, LoadedTask task)
+    {
+        var data = task.Data;
+        bool hasDomains = data.Domains.Count > 1;
+        string partition = options.Partition ?? (hasDomains ? "domains" : data.Task == SimulationTask.Classification ? "dirichlet:1" : "iid");
+        var shares = Partition.Split(partition, options.Devices, data.Train.Count,
+            data.Task == SimulationTask.Classification ? [.. data.Train.Select(e => e.Label)] : null,
+            data.Domains.Count > 0 ? [.. data.Train.Select(e => e.Domain)] : null, options.Seed);
+        double reachable = PruningRatio.Max(task.Model.Spec);
+        if (options.TargetSparsity > reachable)
+            throw new InputException($"--target-sparsity {options.TargetSparsity}: this model can lose at most {Math.Floor(reachable * 1000) / 1000} (its first and last layers are protected)");
+        return new FederationSetup(options with { Partition = partition }, task.Model, data, shares, Fleet.Create(options.Fleet, options.Devices, options.Seed),
+            new ParticipantSampler(options.Devices, options.Participation, options.Seed), SimulationValidation.ParseTargets(options.Targets));
+    }
+
+    private static Federation CreateFederation(FederationSetup setup, string policy, double targetRatio)
+    {
+        var options = setup.Options;
+        bool unpruned = targetRatio == 0;
+        var space = new PolicySpace(targetRatio, PruningRatio.Step(setup.Base.Spec), unpruned ? options.Rank : options.MinRank, options.Rank, options.Devices, options.Rounds);
+        return new Federation(setup, PolicyFactory.Create(policy, space, (device, arm) => -ExpectedSeconds(setup, device, arm)),
+            AggregatorFactory.Create(options.Aggregation), targetRatio);
+    }
+
+    /// <summary>What only a simulation knows, for the oracle policy: a round's time under mean conditions.</summary>
+    private static double ExpectedSeconds(FederationSetup setup, int device, Arm arm)
+    {
+        var conditions = setup.Fleet.MeanConditions(device);
+        long prunable = PruningRatio.Count(setup.Base.Spec, setup.Base.Spec.Layers);
+        double flops = 4.0 * prunable * (1 - arm.Ratio) * setup.Options.Batch * setup.Data.MaxLength * setup.Options.LocalSteps;
+        long bytes = setup.Shapes([.. setup.Base.Spec.Layers.Select(KeptGroups.All)]).Sum(s => 4L * arm.Rank * (s.BaseRows + s.BaseColumns));
+        return conditions.ComputeSeconds(flops) + 2 * conditions.TransferSeconds(bytes);
+    }
+}
