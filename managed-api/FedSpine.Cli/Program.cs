@@ -1,4 +1,7 @@
 using System.Text;
+using FedSpine.Engine.Training;
+using FedSpine.Federated.Simulation;
+using FedSpine.Kernels.Host;
 
 namespace FedSpine.Cli;
 
@@ -8,6 +11,13 @@ internal static class Program
     {
         Console.OutputEncoding = Encoding.UTF8;
         using var interruption = new Interruption();
-        return new CommandLine(Terminal.OfProcess(), (_, _, _, _, _, _) => throw new Engine.FedSpineException("the simulator is not connected yet")).Run(arguments, interruption.Token);
+        return new CommandLine(Terminal.OfProcess(), Simulator.Run, Pretrain).Run(arguments, interruption.Token);
+    }
+
+    private static PretrainResult Pretrain(
+        PretrainOptions options, IReadOnlyList<string> texts, string folder, int threads, IPretrainProgress progress, CancellationToken cancel)
+    {
+        using var backend = HostBackend.Create(threads);
+        return Pretrainer.Run(backend, options, texts, folder, progress, cancel);
     }
 }

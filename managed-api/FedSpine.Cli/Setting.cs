@@ -1,10 +1,9 @@
 using System.CommandLine;
-using FedSpine.Federated.Simulation;
 
 namespace FedSpine.Cli;
 
-/// <summary>An option that sets one of a run's settings when it is given, over the configuration file or the default.</summary>
-internal abstract class Setting(Option option, string heading)
+/// <summary>An option that sets one of a verb's settings when it is given, over the configuration file or the default.</summary>
+internal abstract class Setting<TSettings>(Option option, string heading)
 {
     public Option Option { get; } = option;
 
@@ -12,11 +11,11 @@ internal abstract class Setting(Option option, string heading)
 
     public bool IsGiven(ParseResult parsed) => parsed.GetResult(Option) is { Implicit: false };
 
-    public abstract SimulationOptions Apply(ParseResult parsed, SimulationOptions options);
+    public abstract TSettings Apply(ParseResult parsed, TSettings settings);
 }
 
-internal sealed class Setting<T>(Option<T> option, string heading, Func<SimulationOptions, T, SimulationOptions> apply) : Setting(option, heading)
+internal sealed class Setting<TSettings, T>(Option<T> option, string heading, Func<TSettings, T, TSettings> apply) : Setting<TSettings>(option, heading)
 {
-    public override SimulationOptions Apply(ParseResult parsed, SimulationOptions options) =>
-        IsGiven(parsed) ? apply(options, parsed.GetRequiredValue(option)) : options;
+    public override TSettings Apply(ParseResult parsed, TSettings settings) =>
+        IsGiven(parsed) ? apply(settings, parsed.GetRequiredValue(option)) : settings;
 }

@@ -7,7 +7,7 @@ using FedSpine.Federated.Simulation;
 
 namespace FedSpine.Cli;
 
-/// <summary>Runs or resumes a simulation; tests pass their own.</summary>
+/// <summary>See <see cref="Simulator.Run"/>; tests pass their own.</summary>
 internal delegate RunSummary SimulateRun(
     SimulationOptions options, string folder, bool resume, int threads, ISimulationProgress progress, CancellationToken cancel);
 
@@ -16,7 +16,7 @@ internal sealed class SimulateVerb : IVerb
 {
     private readonly Terminal _terminal;
     private readonly SimulateRun _run;
-    private readonly Setting[] _settings = SimulateSettings.Create();
+    private readonly Setting<SimulationOptions>[] _settings = SimulateSettings.Create();
     private readonly Option<string?> _config = OptionKinds.FilePath("--config", "FILE", "settings as JSON, such as a run's config.json; options given here go over it");
     private readonly Option<string?> _out = OptionKinds.FilePath("--out", "FOLDER", "run folder, which must not hold a run yet (default: runs/simulate-NNN, the next free number)");
     private readonly Option<string?> _resume = OptionKinds.FilePath("--resume", "FOLDER", "go on with the interrupted run in this folder; it ends as if it had not been interrupted");
@@ -62,7 +62,7 @@ internal sealed class SimulateVerb : IVerb
         if (resumed is not null)
         {
             RequireNothingElse(parsed);
-            folder = Relative(resumed);
+            folder = WorkingPath.Shorten(resumed);
             if (!File.Exists(new RunFolder(folder).Config))
                 throw new InputException($"--resume {folder}: {(Directory.Exists(folder) ? "holds no run (no config.json)" : "no such folder")}");
             options = SimulationConfig.Read(new RunFolder(folder).Config);
@@ -72,7 +72,8 @@ internal sealed class SimulateVerb : IVerb
         else
         {
             options = ReadOptions(parsed);
-            folder = Relative(parsed.GetValue(_out) ?? RunFolderWriter.NextFree(Path.GetFullPath("runs")));
+            options.Validate();
+            folder = WorkingPath.Shorten(parsed.GetValue(_out) ?? RunFolderWriter.NextFree(Path.GetFullPath("runs"), Command.Name));
             RunFolderWriter.RequireFree(folder);
         }
 
@@ -128,12 +129,5 @@ internal sealed class SimulateVerb : IVerb
             return "stopped before the first round; nothing is kept";
         int rounds = RunFolderReader.ReadRounds(run).Count;
         return $"stopped {(rounds == 0 ? "before the first round" : $"after round {rounds}")}; continue with: fedspine simulate --resume {ShellQuote.Quote(folder)}";
-    }
-
-    /// <summary>As people would type it from here.</summary>
-    private static string Relative(string path)
-    {
-        string relative = Path.GetRelativePath(Environment.CurrentDirectory, path);
-        return relative.StartsWith("..", StringComparison.Ordinal) ? path : relative;
     }
 }

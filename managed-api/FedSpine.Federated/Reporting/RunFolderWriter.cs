@@ -17,20 +17,21 @@ public sealed class RunFolderWriter
 
     public RunFolder Folder { get; }
 
-    /// <summary>The next free runs/simulate-NNN under <paramref name="parent"/>.</summary>
-    public static string NextFree(string parent)
+    /// <summary>The next free VERB-NNN under <paramref name="parent"/>.</summary>
+    public static string NextFree(string parent, string verb)
     {
+        string prefix = verb + "-";
         int last = 0;
         if (Directory.Exists(parent))
         {
-            foreach (string path in Directory.EnumerateFileSystemEntries(parent, "simulate-*"))
+            foreach (string path in Directory.EnumerateFileSystemEntries(parent, prefix + "*"))
             {
-                if (int.TryParse(Path.GetFileName(path)["simulate-".Length..], NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+                if (int.TryParse(Path.GetFileName(path)[prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out int number))
                     last = Math.Max(last, number);
             }
         }
 
-        return Path.Combine(parent, string.Create(CultureInfo.InvariantCulture, $"simulate-{last + 1:000}"));
+        return Path.Combine(parent, string.Create(CultureInfo.InvariantCulture, $"{prefix}{last + 1:000}"));
     }
 
     /// <summary>Checks, before any work, that nothing that exists would be overwritten.</summary>

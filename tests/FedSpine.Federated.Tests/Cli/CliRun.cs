@@ -19,10 +19,17 @@ internal sealed record CliRun(int Code, string Out, string Error)
     }
 
     /// <summary>Runs the tool in this process, with the simulator replaced.</summary>
-    public static CliRun Of(SimulateRun simulate, CancellationToken cancel, params string[] arguments)
+    public static CliRun Of(SimulateRun simulate, CancellationToken cancel, params string[] arguments) =>
+        Of(simulate, (_, _, _, _, _, _) => throw new InvalidOperationException("pretraining was not asked for"), cancel, arguments);
+
+    /// <summary>The same with the pretrainer replaced.</summary>
+    public static CliRun Of(PretrainRun pretrain, CancellationToken cancel, params string[] arguments) =>
+        Of((_, _, _, _, _, _) => throw new InvalidOperationException("a simulation was not asked for"), pretrain, cancel, arguments);
+
+    private static CliRun Of(SimulateRun simulate, PretrainRun pretrain, CancellationToken cancel, string[] arguments)
     {
         var (output, error) = (new StringWriter(), new StringWriter());
-        int code = new CommandLine(new Terminal(Open(output), Open(error)), simulate).Run(arguments, cancel);
+        int code = new CommandLine(new Terminal(Open(output), Open(error)), simulate, pretrain).Run(arguments, cancel);
         return new CliRun(code, output.ToString(), error.ToString());
     }
 

@@ -7,6 +7,7 @@ public class CommandLineTests
     [Theory]
     [InlineData("--help")]
     [InlineData("simulate --help")]
+    [InlineData("pretrain --help")]
     [InlineData("simulate --help --bogus")]
     public void Help_is_for_eighty_columns(string arguments)
     {
@@ -46,5 +47,5 @@ public class CommandLineTests
     }
 
     [Fact]
-    public void A_value_may_begin_with_an_at_sign() => Assert.Contains("@list: no such file", Run("simulate", "--config", "@list").Line);
+    public void A_value_may_begin_with_an_at_sign() => Assert.Contains("@list: no such file", Run("simulate", "--data", "@list").Line);
 }

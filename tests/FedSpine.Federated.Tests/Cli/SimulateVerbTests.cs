@@ -120,7 +120,26 @@ public sealed class SimulateVerbTests : IDisposable
     }
 
     [Theory]
+    [InlineData("--rank 0", "--rank 0: expected 1 to 4096")]
+    [InlineData("--min-rank 17", "--min-rank 17: expected 1 to the rank, 16")]
+    [InlineData("--target-sparsity 0.951", "--target-sparsity 0.951: expected 0 to 0.95")]
+    [InlineData("--target-sparsity -0.1", "--target-sparsity -0.1: expected 0 to 0.95")]
+    [InlineData("--participation 0", "--participation 0: expected above 0, at most 1")]
+    [InlineData("--participation 1.01", "--participation 1.01: expected above 0, at most 1")]
+    [InlineData("--rounds 0", "--rounds 0: expected at least 1")]
+    [InlineData("--devices 0", "--devices 0: expected 1 to 100000")]
+    [InlineData("--local-steps 0", "--local-steps 0: expected at least 1")]
+    [InlineData("--prune-interval 0", "--prune-interval 0: expected at least 1")]
+    [InlineData("--evaluate-every 0", "--evaluate-every 0: expected at least 1")]
+    [InlineData("--batch 0", "--batch 0: expected at least 1")]
+    [InlineData("--length 1", "--length 1: expected at least 4 tokens")]
+    [InlineData("--lr 0", "--lr 0: expected above 0")]
+    [InlineData("--alpha -1", "--alpha -1: expected above 0")]
+    [InlineData("--criterion best", "--criterion best: expected taylor, lora-gradient, activation, magnitude, random")]
+    [InlineData("--fleet phones", "--fleet phones: expected jetson, uniform")]
+    [InlineData("--targets query,keys", "--targets keys: expected all, or some of query, key, value")]
     [InlineData("--task regression", "--task regression: expected classification or causal-lm (see fedspine simulate --help)")]
+    [InlineData("--task causal-lm", "--task causal-lm: the bundled sample is an encoder")]
     [InlineData("--rounds many", "--rounds many: expected a whole number")]
     [InlineData("--rounds 1.5", "--rounds 1.5: expected a whole number")]
     [InlineData("--rounds 3000000000", "--rounds 3000000000: expected a whole number, at most 2147483647")]
@@ -131,6 +150,8 @@ public sealed class SimulateVerbTests : IDisposable
     [InlineData("--seed -1", "--seed -1: expected a whole number from 0 to")]
     [InlineData("--device cuda:0", "--device cuda:0: there is no such device in this build; there is host")]
     [InlineData("--threads 0", "--threads 0: expected 1 to 1024")]
+    [InlineData("--model nowhere", "nowhere: no such file or folder")]
+    [InlineData("--data nowhere.tsv", "nowhere.tsv: no such file or folder")]
     [InlineData("--config nowhere.json", "nowhere.json: no such file")]
     [InlineData("--resume nowhere", "--resume nowhere: no such folder")]
     [InlineData("--ronds 3", "unknown option '--ronds', did you mean --rounds? (see fedspine simulate --help)")]
@@ -151,6 +172,13 @@ public sealed class SimulateVerbTests : IDisposable
         var run = Run("--config", config);
         Assert.Equal(2, run.Code);
         Assert.StartsWith($"{config}: unknown key 'round'", run.Line);
+    }
+
+    [Fact]
+    public void A_value_of_the_configuration_is_checked_like_an_option()
+    {
+        var run = Run("--config", Config("""{ "rank": 0 }"""));
+        Assert.Equal((2, "--rank 0: expected 1 to 4096"), (run.Code, run.Line));
     }
 
     [Fact]
@@ -207,7 +235,7 @@ public sealed class SimulateVerbTests : IDisposable
     [Fact]
     public void Stopping_before_a_checkpoint_says_that_nothing_is_kept()
     {
-        var run = CliRun.Of((_, _, _, _, _, _) => throw new OperationCanceledException(), TestContext.Current.CancellationToken, "simulate", "--out", Out);
+        var run = CliRun.Of((SimulateRun)((_, _, _, _, _, _) => throw new OperationCanceledException()), TestContext.Current.CancellationToken, "simulate", "--out", Out);
         Assert.Equal((130, "stopped before the first round; nothing is kept"), (run.Code, run.Line));
     }
 
@@ -223,12 +251,12 @@ public sealed class SimulateVerbTests : IDisposable
             "input" => new InputException("model.safetensors: bad\nheader"), "failed" => new FedSpineException("diverged"),
             "disk" => new IOException("No space left on device"), _ => new InvalidOperationException("oops"),
         };
-        var run = CliRun.Of((_, _, _, _, _, _) => throw failure, TestContext.Current.CancellationToken, "simulate", "--out", Out);
+        var run = CliRun.Of((SimulateRun)((_, _, _, _, _, _) => throw failure), TestContext.Current.CancellationToken, "simulate", "--out", Out);
         Assert.Equal(code, run.Code);
         Assert.Contains(failure.Message.Replace('\n', ' '), run.Line);
         Assert.Equal(kind == "bug", run.Line.Contains("internal error"));
 
-        var verbose = CliRun.Of((_, _, _, _, _, _) => throw failure, TestContext.Current.CancellationToken, "simulate", "--out", Out, "--verbose");
+        var verbose = CliRun.Of((SimulateRun)((_, _, _, _, _, _) => throw failure), TestContext.Current.CancellationToken, "simulate", "--out", Out, "--verbose");
         Assert.Equal(code, verbose.Code);
         Assert.Contains("   at ", verbose.Error);
     }

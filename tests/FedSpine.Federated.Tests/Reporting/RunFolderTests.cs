@@ -124,9 +124,9 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public void The_next_free_name_is_after_the_last()
     {
-        Assert.EndsWith("simulate-001", RunFolderWriter.NextFree(Path.Combine(_root, "none")));
+        Assert.EndsWith("simulate-001", RunFolderWriter.NextFree(Path.Combine(_root, "none"), "simulate"));
         foreach (string name in new[] { "simulate-001", "simulate-007", "simulate-test", "other-009" })
             Directory.CreateDirectory(Path.Combine(_root, name));
-        Assert.EndsWith("simulate-008", RunFolderWriter.NextFree(_root));
+        Assert.EndsWith("simulate-008", RunFolderWriter.NextFree(_root, "simulate"));
     }
 }

@@ -1,0 +1,126 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using FedSpine.Cli.Display;
+using FedSpine.Engine;
+using FedSpine.Engine.Models;
+using FedSpine.Engine.Text;
+using FedSpine.Engine.Training;
+using FedSpine.Federated.Reporting;
+using FedSpine.Federated.Sample;
+
+namespace FedSpine.Cli;
+
+/// <summary>Makes a model from text; tests pass their own.</summary>
+internal delegate PretrainResult PretrainRun(
+    PretrainOptions options, IReadOnlyList<string> texts, string folder, int threads, IPretrainProgress progress, CancellationToken cancel);
+
+/// <summary><c>fedspine pretrain</c>.</summary>
+internal sealed class PretrainVerb : IVerb
+{
+    /// <summary>Reviews of the bundled sample that the bundled encoder saw.</summary>
+    internal const int SampleTexts = 40_000;
+
+    private readonly Terminal _terminal;
+    private readonly PretrainRun _run;
+    private readonly Setting<PretrainOptions>[] _settings = PretrainSettings.Create();
+    private readonly Option<string?> _data = OptionKinds.FilePath("--data", "FILE", "text: plain, or a column of a TSV, CSV or JSONL file (default: the bundled sample's unlabelled text)");
+    private readonly Option<string?> _textColumn = OptionKinds.Text("--text-column", "COLUMN", "name or 0-based number (default: found by the usual names)");
+    private readonly Option<string?> _out = OptionKinds.FilePath("--out", "FOLDER", "Hugging Face folder to write, which must not hold a model yet (default: runs/pretrain-NNN, the next free number)");
+
+    public PretrainVerb(Terminal terminal, PretrainRun run)
+    {
+        _terminal = terminal;
+        _run = run;
+        Groups =
+        [
+            ("Text and output", [_data, _textColumn, _out]),
+            .. _settings.GroupBy(s => s.Heading).Select(g => (g.Key, (IReadOnlyList<Option>)[.. g.Select(s => s.Option)])),
+            (CommonOptions.Group, [.. Common.All]),
+        ];
+    }
+
+    public Command Command { get; } = new("pretrain",
+        "Trains a small transformer from scratch on plain text and writes a Hugging Face folder: weights, configuration and tokenizer. "
+        + "One text in fifty is held out.");
+
+    public string Summary => "train a small encoder or decoder from scratch on plain text";
+
+    public CommonOptions Common { get; } = new();
+
+    public IReadOnlyList<(string Heading, IReadOnlyList<Option> Options)> Groups { get; }
+
+    public IReadOnlyList<(string CommandLine, string Purpose)> Examples { get; } =
+    [
+        ("fedspine pretrain --out encoder", "the bundled sample encoder again"),
+        ("fedspine pretrain --data train.tsv --vocabulary 8000 --width 128 --steps 20000", "an encoder on a column of text"),
+        ("fedspine pretrain --task causal-lm --data stories.txt --heads 8 --kv-heads 4", "a decoder with grouped-query attention"),
+    ];
+
+    public int Run(ParseResult parsed, CancellationToken cancel)
+    {
+        var options = new PretrainOptions();
+        foreach (var setting in _settings)
+            options = setting.Apply(parsed, options);
+        Check(parsed, options);
+        string folder = WorkingPath.Shorten(parsed.GetValue(_out) ?? RunFolderWriter.NextFree(Path.GetFullPath("runs"), Command.Name));
+        if (File.Exists(folder))
+            throw new InputException($"{folder} is a file: give another --out");
+        if (File.Exists(Path.Combine(folder, "config.json")))
+            throw new InputException($"{folder} already holds a model: give another --out");
+
+        var texts = ReadTexts(parsed, options.Seed);
+        bool json = parsed.GetValue(Common.Json);
+        var result = PretrainDisplay.Run(json ? _terminal.Error : _terminal.Out, options, cancel,
+            progress => _run(options, texts, folder, Common.ThreadCount(parsed), progress, cancel));
+        if (result.Steps < options.Steps)
+            throw new InterruptedException($"stopped after step {result.Steps} of {options.Steps}; the model so far is in {folder}");
+        if (json)
+            _terminal.OutWriter.WriteLine(ToJson(result, options).ToJsonString());
+        else
+            Show(result, folder);
+        return ExitCode.Done;
+    }
+
+    private void Check(ParseResult parsed, PretrainOptions options)
+    {
+        options.Validate();
+        if (options.Tokenizer is { } tokenizer && !Path.Exists(tokenizer))
+            throw new InputException($"--tokenizer {tokenizer}: no such folder");
+        if (options.Tokenizer is not null && _settings.Single(s => s.Option.Name == "--vocabulary").IsGiven(parsed))
+            throw new InputException("--vocabulary is for a tokenizer that is trained here, and --tokenizer gives one");
+        if (options.KeyValueHeads is not null && options.Objective != ModelHead.CausalLm)
+            throw new InputException("--kv-heads is for decoders: give --task causal-lm with it");
+    }
+
+    private IReadOnlyList<string> ReadTexts(ParseResult parsed, ulong seed)
+    {
+        if (parsed.GetValue(_data) is { } path)
+            return [.. DataFile.Read(path, new DataOptions { TextColumn = parsed.GetValue(_textColumn) }).SelectMany(r => r.TextPair is null ? [r.Text] : new[] { r.Text, r.TextPair })];
+        if (parsed.GetValue(_textColumn) is not null)
+            throw new InputException("--text-column is for --data, which is not given");
+        return [.. SampleCorpus.Unlabelled(seed).Take(SampleTexts)];
+    }
+
+    private static JsonObject ToJson(PretrainResult result, PretrainOptions options) => new()
+    {
+        ["folder"] = Path.GetFullPath(result.Folder),
+        ["task"] = options.Objective == ModelHead.CausalLm ? "causal-lm" : "masked-lm",
+        ["steps"] = result.Steps,
+        ["vocabulary"] = result.Vocabulary,
+        ["parameters"] = result.Parameters,
+        ["heldOutLoss"] = Finite(result.HeldOutLoss),
+        ["heldOutPerplexity"] = Finite(Math.Exp(result.HeldOutLoss)),
+        ["wallSeconds"] = result.WallSeconds,
+    };
+
+    private static double? Finite(double value) => double.IsFinite(value) ? value : null;
+
+    private void Show(PretrainResult result, string folder)
+    {
+        var output = _terminal.OutWriter;
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {Units.Count(result.Parameters)} weights, vocabulary {result.Vocabulary}, {result.Steps} steps in {Units.Duration(result.WallSeconds)}"));
+        output.WriteLine($"  held-out text: loss {Units.Significant(result.HeldOutLoss)}, perplexity {Units.Significant(Math.Exp(result.HeldOutLoss))} per predicted token");
+        output.WriteLine($"  model: {folder}");
+    }
+}
