@@ -13,6 +13,7 @@ public static class ReportPage
     public static string Render(RunReport run)
     {
         var s = run.Summary;
+        string model = Path.GetFileName(Path.TrimEndingDirectorySeparator(s.Model)); // the folder's own name
         var html = new StringBuilder();
         html.Append($"""
             <!doctype html>
@@ -20,13 +21,13 @@ public static class ReportPage
             <head>
             <meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
-            <title>{Svg.Escape($"FedSpine: {s.Method} on {s.Model}, seed {s.Seed}")}</title>
+            <title>{Svg.Escape($"FedSpine: {s.Method} on {model}, seed {s.Seed}")}</title>
             <style>{ReportStyle.Css}</style>
             </head>
             <body>
             {ReportStyle.Hatch}
             <header>
-            <h1>{Svg.Escape(s.Method)} <span>on {Svg.Escape(s.Model)}</span></h1>
+            <h1>{Svg.Escape(s.Method)} <span>on {Svg.Escape(model)}</span></h1>
             <p>{Svg.Escape(Setting(s))}</p>
             </header>
             <main>

@@ -122,6 +122,17 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
+    public void A_full_disk_is_one_line_that_names_the_file()
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "no /dev/full here");
+        var run = new SyntheticRun { Rounds = 1 }.Build();
+        var writer = RunFolderWriter.Create(Out, run.Options);
+        File.CreateSymbolicLink(writer.Folder.Rounds, "/dev/full");
+        var error = Assert.Throws<FedSpineException>(() => writer.AppendRound(run.Rounds[0]));
+        Assert.StartsWith($"{writer.Folder.Rounds}: cannot be written: No space left on device", error.Message);
+    }
+
+    [Fact]
     public void The_next_free_name_is_after_the_last()
     {
         Assert.EndsWith("simulate-001", RunFolderWriter.NextFree(Path.Combine(_root, "none"), "simulate"));

@@ -72,10 +72,11 @@ internal static class QualityFigure
         }
 
         var (x, y, label) = (frame.X(points[^1].Seconds / seconds), frame.Y(points[^1].Value), $"{name} {Text(points[^1].Value, perplexity)}");
+        bool falls = points.Count > 1 && points[^1].Value < points[^2].Value; // the label stays clear of the line's last stretch
         if (frame.Right - x < 90)
             ends.Add(new EndLabel(y, label, color));
         else
-            svg.Text(x, perplexity ? Math.Min(y + 22, frame.Bottom - 6) : Math.Max(y - 12, frame.Top + 10), label, "endlabel halo", x - frame.Left < 60 ? Anchor.Start : Anchor.Middle, color);
+            svg.Text(x, falls ? Math.Min(y + 22, frame.Bottom - 6) : Math.Max(y - 12, frame.Top + 10), label, "endlabel halo", x - frame.Left < 60 ? Anchor.Start : Anchor.Middle, color);
     }
 
     private static string Text(double value, bool perplexity) => perplexity ? Units.Significant(value) : $"{Units.Number(value, 1)} %";
