@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using FedSpine.Kernels.Formulas;
 using FedSpine.Kernels.Memory;
 
@@ -7,7 +8,7 @@ namespace FedSpine.Kernels.Host;
 internal sealed unsafe partial class HostBackend<TSimd, TVector>
 {
     /// <summary>Queries handled together: their scores against all keys are the only T-wide buffer there is.</summary>
-    private const int QueryBlock = 96;
+    private const int QueryBlock = 48;
 
     public void AttentionForward(DeviceSpan<float> o, DeviceSpan<float> lse, DeviceSpan<float> q, DeviceSpan<float> k, DeviceSpan<float> v,
         DeviceSpan<int> lengths, in AttentionShape shape)
@@ -25,7 +26,7 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             K = Pointer(k),
             V = Pointer(v),
         };
-        ReserveWorkerScratch(body.Heads.ScoreLength + body.Heads.ProductScratch);
+        ReserveWorkerScratch(AttentionForwardBody.ScratchFor(body.Heads));
         body.Scratch = _workerScratch;
         body.ScratchLength = _workerLength;
         _pool.For(shape.B * shape.QueryHeads, 1, ref body);
@@ -55,7 +56,7 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             O = Pointer(o),
             Lse = Pointer(lse),
         };
-        ReserveWorkerScratch(2 * body.Heads.ScoreLength + body.Heads.ProductScratch);
+        ReserveWorkerScratch(AttentionBackwardBody.ScratchFor(body.Heads));
         body.Scratch = _workerScratch;
         body.ScratchLength = _workerLength;
         // Query heads of a group add to the same dk and dv: one task takes the whole group.
@@ -72,44 +73,76 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         RequireLengths(lengths, shape.B, shape.T);
     }
 
-    /// <summary>The shape as the tasks see it: strides, counts, scratch.</summary>
+    /// <summary>The shape as the tasks see it.</summary>
     private readonly struct AttentionHeads(in AttentionShape shape, int* lengths)
     {
         public readonly int* Lengths = lengths;
         public readonly int T = shape.T;
         public readonly int QueryHeads = shape.QueryHeads;
-        public readonly int KeyValueHeads = shape.KeyValueHeads;
+        public readonly int Group = shape.QueryHeads / shape.KeyValueHeads;
         public readonly int D = shape.HeadSize;
         public readonly bool Causal = shape.Causal;
+        public readonly float Scale = 1 / MathF.Sqrt(shape.HeadSize);
+        public readonly nint QueryRow = (nint)shape.QueryHeads * shape.HeadSize;
+        public readonly nint KeyRow = (nint)shape.KeyValueHeads * shape.HeadSize;
 
-        public int Group => QueryHeads / KeyValueHeads;
+        public int KeyValueHeads => QueryHeads / Group;
 
-        public nint QueryRow => (nint)QueryHeads * D;
-
-        public nint KeyRow => (nint)KeyValueHeads * D;
-
-        public float Scale => 1 / MathF.Sqrt(D);
-
-        /// <summary>Row stride of a block of scores: whole vectors, so that loops may run over the end.</summary>
-        public int ScoreRow => (T + TSimd.Width - 1) / TSimd.Width * TSimd.Width;
+        /// <summary>
+        /// Row stride of a block of scores: whole panels, so that neither products nor row loops have a tail, and off the power of two, so that rows
+        /// do not share cache sets.
+        /// </summary>
+        public int ScoreRow
+        {
+            get
+            {
+                int panel = MatMulBlocks<TSimd, TVector>.PanelWidth;
+                int row = (T + panel - 1) / panel * panel;
+                return row % 256 == 0 ? row + panel : row;
+            }
+        }
 
         public long ScoreLength => (long)QueryBlock * ScoreRow;
 
-        public long ProductScratch => Math.Max(
-            Math.Max(MatMulBlocks<TSimd, TVector>.SerialScratch(T, D), MatMulBlocks<TSimd, TVector>.SerialScratch(D, T)),
-            MatMulBlocks<TSimd, TVector>.SerialScratch(D, QueryBlock));
+        /// <summary>Floats of k^T or v^T packed for products with queries.</summary>
+        public long PackedByKeys => MatMulBlocks<TSimd, TVector>.PackedLength(T, D);
+
+        /// <summary>Floats of k or v packed for products with scores.</summary>
+        public long PackedByFeatures => MatMulBlocks<TSimd, TVector>.PackedLength(D, T);
 
         public nint QueryOffset(int b, int h) => (nint)b * T * QueryRow + (nint)h * D;
 
-        public nint KeyOffset(int b, int h) => (nint)b * T * KeyRow + (nint)h * D;
-
-        /// <summary>Keys that some query of the block [.., end) sees.</summary>
-        public int Keys(int end, int length) => Causal ? end : length;
+        public nint KeyOffset(int b, int g) => (nint)b * T * KeyRow + (nint)g * D;
 
         /// <summary>Keys that query <paramref name="t"/> sees.</summary>
         public int KeysOf(int t, int length) => Causal ? t + 1 : length;
+
+        /// <summary>scores (queries, keys) = scale * x y^T, x rows of q or do, y rows of k or v.</summary>
+        public MatMulProduct ByKeys(float* x, float* y, int length, float scale, float* scores)
+        {
+            var p = new MatMulProduct
+            {
+                A = x, RowA = QueryRow, ColumnA = 1, B = y, RowB = 1, ColumnB = KeyRow, C = scores, RowC = ScoreRow,
+                M = length, N = length, K = D, Alpha = scale, RoomyC = true,
+            };
+            MatMulBlocks<TSimd, TVector>.Plan(ref p);
+            return p;
+        }
+
+        /// <summary>y (queries, D) = scale * scores x, x rows of k or v, y rows of o or dq.</summary>
+        public MatMulProduct ByFeatures(float* scores, float* x, int length, float scale, float* y)
+        {
+            var p = new MatMulProduct
+            {
+                A = scores, RowA = ScoreRow, ColumnA = 1, B = x, RowB = KeyRow, ColumnB = 1, C = y, RowC = QueryRow,
+                M = length, N = D, K = length, Alpha = scale,
+            };
+            MatMulBlocks<TSimd, TVector>.Plan(ref p);
+            return p;
+        }
     }
 
+    /// <summary>One query head: k^T and v are packed once, then blocks of queries pass over them.</summary>
     private struct AttentionForwardBody : IRangeBody
     {
         public AttentionHeads Heads;
@@ -121,44 +154,55 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         public float* Scratch;
         public long ScratchLength;
 
-        public void Invoke(int start, int end, int worker)
+        public static long ScratchFor(in AttentionHeads heads) =>
+            heads.ScoreLength + heads.PackedByKeys + heads.PackedByFeatures + MatMulBlocks<TSimd, TVector>.ComputeScratch;
+
+        public readonly void Invoke(int start, int end, int worker)
         {
-            float* scores = Scratch + worker * ScratchLength;
-            float* products = scores + Heads.ScoreLength;
             for (int i = start; i < end; i++)
-                Head(i / Heads.QueryHeads, i % Heads.QueryHeads, scores, products);
+                Head(i / Heads.QueryHeads, i % Heads.QueryHeads, Scratch + worker * ScratchLength);
         }
 
-        private void Head(int b, int h, float* scores, float* products)
+        private readonly void Head(int b, int h, float* scores)
         {
-            int D = Heads.D, T = Heads.T, length = Heads.Lengths[b];
-            nint row = Heads.QueryRow, keyRow = Heads.KeyRow;
-            float* q = Q + Heads.QueryOffset(b, h);
+            float* packedK = scores + Heads.ScoreLength;
+            float* packedV = packedK + Heads.PackedByKeys;
+            float* scratch = packedV + Heads.PackedByFeatures;
+            int length = Heads.Lengths[b];
             float* o = O + Heads.QueryOffset(b, h);
-            float* k = K + Heads.KeyOffset(b, h / Heads.Group);
-            float* v = V + Heads.KeyOffset(b, h / Heads.Group);
-            float* lse = Lse + ((long)b * Heads.QueryHeads + h) * T;
+            float* lse = Lse + ((long)b * Heads.QueryHeads + h) * Heads.T;
+
+            nint keys = Heads.KeyOffset(b, h / Heads.Group);
+            var scoreProduct = Heads.ByKeys(Q + Heads.QueryOffset(b, h), K + keys, length, Heads.Scale, scores);
+            var outputProduct = Heads.ByFeatures(scores, V + keys, length, 1, o);
+            MatMulBlocks<TSimd, TVector>.PackB(scoreProduct, 0, length, packedK);
+            MatMulBlocks<TSimd, TVector>.PackB(outputProduct, 0, Heads.D, packedV);
+
+            var sums = stackalloc float[QueryBlock];
             for (int t = 0; t < length; t += QueryBlock)
             {
-                int end = Math.Min(t + QueryBlock, length), keys = Heads.Keys(end, length);
-                Scores(scores, Heads.ScoreRow, q + t * row, row, k, keyRow, end - t, keys, D, Heads.Scale, products);
-                for (int i = t; i < end; i++)
-                    lse[i] = SoftmaxRow(scores + (i - t) * Heads.ScoreRow, Heads.KeysOf(i, length), keys);
-                MatMulBlocks<TSimd, TVector>.Serial(new MatMulProduct
-                {
-                    A = scores, RowA = Heads.ScoreRow, ColumnA = 1, B = v, RowB = keyRow, ColumnB = 1, C = o + t * row, RowC = row,
-                    M = end - t, N = D, K = keys, Alpha = 1,
-                }, products);
+                int queries = Math.Min(QueryBlock, length - t), seen = Heads.KeysOf(t + queries - 1, length);
+                MatMulBlocks<TSimd, TVector>.Compute(scoreProduct, 0, queries, 0, seen, packedK, scratch);
+                for (int i = 0; i < queries; i++)
+                    lse[t + i] = Exponentials(scores + i * Heads.ScoreRow, Heads.KeysOf(t + i, length), seen, out sums[i]);
+
+                outputProduct.K = seen;
+                MatMulBlocks<TSimd, TVector>.Compute(outputProduct, 0, queries, 0, Heads.D, packedV, scratch);
+                for (int i = 0; i < queries; i++)
+                    ScaleRow(outputProduct.C + i * Heads.QueryRow, 1 / sums[i], Heads.D);
+                scoreProduct.A += QueryBlock * Heads.QueryRow;
+                outputProduct.C += QueryBlock * Heads.QueryRow;
             }
 
-            for (int t = length; t < T; t++)
+            for (int t = length; t < Heads.T; t++)
             {
-                new Span<float>(o + t * row, D).Clear();
+                new Span<float>(o + t * Heads.QueryRow, Heads.D).Clear();
                 lse[t] = 0;
             }
         }
     }
 
+    /// <summary>One key-value head with its query heads, one after the other.</summary>
     private struct AttentionBackwardBody : IRangeBody
     {
         public AttentionHeads Heads;
@@ -174,109 +218,176 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         public float* Scratch;
         public long ScratchLength;
 
-        public void Invoke(int start, int end, int worker)
+        public static long ScratchFor(in AttentionHeads heads) => 2 * heads.ScoreLength + 2 * heads.PackedByKeys + heads.PackedByFeatures
+            + MatMulBlocks<TSimd, TVector>.SerialScratch(heads.D, QueryBlock);
+
+        public readonly void Invoke(int start, int end, int worker)
         {
             for (int i = start; i < end; i++)
                 Group(i / Heads.KeyValueHeads, i % Heads.KeyValueHeads, Scratch + worker * ScratchLength);
         }
 
-        private void Group(int b, int g, float* scratch)
+        private readonly void Group(int b, int g, float* scores)
         {
+            float* packedK = scores + 2 * Heads.ScoreLength;
+            float* packedV = packedK + Heads.PackedByKeys;
+            float* packedFeatures = packedV + Heads.PackedByKeys;
             int length = Heads.Lengths[b];
-            float* dk = DK + Heads.KeyOffset(b, g);
-            float* dv = DV + Heads.KeyOffset(b, g);
+            nint keys = Heads.KeyOffset(b, g);
             for (int t = 0; t < Heads.T; t++)
             {
-                new Span<float>(dk + t * Heads.KeyRow, Heads.D).Clear();
-                new Span<float>(dv + t * Heads.KeyRow, Heads.D).Clear();
+                new Span<float>(DK + keys + t * Heads.KeyRow, Heads.D).Clear();
+                new Span<float>(DV + keys + t * Heads.KeyRow, Heads.D).Clear();
             }
 
             for (int h = g * Heads.Group; h < (g + 1) * Heads.Group; h++)
             {
+                nint queries = Heads.QueryOffset(b, h);
+                var scoreProduct = Heads.ByKeys(Q + queries, K + keys, length, Heads.Scale, scores);
+                var gradientProduct = Heads.ByKeys(DO + queries, V + keys, length, 1, scores + Heads.ScoreLength);
+                var queryProduct = Heads.ByFeatures(scores + Heads.ScoreLength, K + keys, length, Heads.Scale, DQ + queries);
+                if (h == g * Heads.Group)
+                {
+                    MatMulBlocks<TSimd, TVector>.PackB(scoreProduct, 0, length, packedK);
+                    MatMulBlocks<TSimd, TVector>.PackB(gradientProduct, 0, length, packedV);
+                    MatMulBlocks<TSimd, TVector>.PackB(queryProduct, 0, Heads.D, packedFeatures);
+                }
+
+                float* lse = Lse + ((long)b * Heads.QueryHeads + h) * Heads.T;
                 for (int t = 0; t < length; t += QueryBlock)
-                    Block(b, g, h, t, Math.Min(t + QueryBlock, length), length, scratch);
-                float* dq = DQ + Heads.QueryOffset(b, h);
+                    Block(ref scoreProduct, ref gradientProduct, ref queryProduct, packedK, packedV, packedFeatures, lse, keys, queries, t, length);
                 for (int t = length; t < Heads.T; t++)
-                    new Span<float>(dq + t * Heads.QueryRow, Heads.D).Clear();
+                    new Span<float>(DQ + queries + t * Heads.QueryRow, Heads.D).Clear();
             }
         }
 
-        /// <summary>Queries [t, end) of head h: P from lse, dP = do v^T, dS = P (dP - delta) with delta = sum of do * o.</summary>
-        private void Block(int b, int g, int h, int t, int end, int length, float* p)
+        /// <summary>
+        /// Queries from t on: P from lse, dP = do v^T, dS = P (dP - delta) with delta = sum over d of do * o; then
+        /// dq = dS k, dk += dS^T q, dv += P^T do.
+        /// </summary>
+        private readonly void Block(ref MatMulProduct scoreProduct, ref MatMulProduct gradientProduct, ref MatMulProduct queryProduct,
+            float* packedK, float* packedV, float* packedFeatures, float* lse, nint keyOffset, nint queryOffset, int t, int length)
         {
-            int D = Heads.D, queries = end - t, keys = Heads.Keys(end, length);
-            nint row = Heads.QueryRow, keyRow = Heads.KeyRow, scoreRow = Heads.ScoreRow;
-            float* ds = p + Heads.ScoreLength;
-            float* products = ds + Heads.ScoreLength;
-            nint at = Heads.QueryOffset(b, h) + t * row;
-            nint keyAt = Heads.KeyOffset(b, g);
-            float* lse = Lse + ((long)b * Heads.QueryHeads + h) * Heads.T;
+            float* scratch = packedFeatures + Heads.PackedByFeatures;
+            int queries = Math.Min(QueryBlock, length - t), seen = Heads.KeysOf(t + queries - 1, length);
+            nint at = queryOffset + t * Heads.QueryRow, row = Heads.ScoreRow;
+            float* p = scoreProduct.C;
+            float* ds = gradientProduct.C;
 
-            Scores(p, scoreRow, Q + at, row, K + keyAt, keyRow, queries, keys, D, Heads.Scale, products);
-            Scores(ds, scoreRow, DO + at, row, V + keyAt, keyRow, queries, keys, D, 1, products);
+            scoreProduct.A = Q + at;
+            MatMulBlocks<TSimd, TVector>.Compute(scoreProduct, 0, queries, 0, seen, packedK, scratch);
+            gradientProduct.A = DO + at;
+            MatMulBlocks<TSimd, TVector>.Compute(gradientProduct, 0, queries, 0, seen, packedV, scratch);
             for (int i = 0; i < queries; i++)
             {
-                float delta = Dot(DO + at + i * row, O + at + i * row, D);
-                SoftmaxGradientRow(p + i * scoreRow, ds + i * scoreRow, lse[t + i], delta, Heads.KeysOf(t + i, length), keys);
+                float delta = Dot(DO + at + i * Heads.QueryRow, O + at + i * Heads.QueryRow, Heads.D);
+                ScoreGradients(p + i * row, ds + i * row, lse[t + i], delta, Heads.KeysOf(t + i, length), seen);
             }
 
-            var product = new MatMulProduct
-            {
-                A = ds, RowA = scoreRow, ColumnA = 1, B = K + keyAt, RowB = keyRow, ColumnB = 1, C = DQ + at, RowC = row,
-                M = queries, N = D, K = keys, Alpha = Heads.Scale,
-            };
-            MatMulBlocks<TSimd, TVector>.Serial(product, products);
+            queryProduct.C = DQ + at;
+            queryProduct.K = seen;
+            MatMulBlocks<TSimd, TVector>.Compute(queryProduct, 0, queries, 0, Heads.D, packedFeatures, scratch);
 
-            product = new MatMulProduct
+            var keyProduct = new MatMulProduct
             {
-                A = ds, RowA = 1, ColumnA = scoreRow, B = Q + at, RowB = row, ColumnB = 1, C = DK + keyAt, RowC = keyRow,
-                M = keys, N = D, K = queries, Alpha = Heads.Scale, Accumulate = true,
+                A = ds, RowA = 1, ColumnA = row, B = Q + at, RowB = Heads.QueryRow, ColumnB = 1, C = DK + keyOffset, RowC = Heads.KeyRow,
+                M = seen, N = Heads.D, K = queries, Alpha = Heads.Scale, Accumulate = true,
             };
-            MatMulBlocks<TSimd, TVector>.Serial(product, products);
-
-            product.A = p;
-            product.B = DO + at;
-            product.C = DV + keyAt;
-            product.Alpha = 1;
-            MatMulBlocks<TSimd, TVector>.Serial(product, products);
+            MatMulBlocks<TSimd, TVector>.Serial(keyProduct, scratch);
+            keyProduct.A = p;
+            keyProduct.B = DO + at;
+            keyProduct.C = DV + keyOffset;
+            keyProduct.Alpha = 1;
+            MatMulBlocks<TSimd, TVector>.Serial(keyProduct, scratch);
         }
     }
 
-    /// <summary>s = scale * x y^T.</summary>
-    private static void Scores(float* s, nint rowS, float* x, nint rowX, float* y, nint rowY, int M, int N, int K, float scale, float* scratch) =>
-        MatMulBlocks<TSimd, TVector>.Serial(new MatMulProduct
-        {
-            A = x, RowA = rowX, ColumnA = 1, B = y, RowB = 1, ColumnB = rowY, C = s, RowC = rowS, M = M, N = N, K = K, Alpha = scale,
-        }, scratch);
-
-    /// <summary>x[..n] = softmax, x[n..end] = 0; returns log-sum-exp.</summary>
-    private static float SoftmaxRow(float* x, int n, int end)
+    /// <summary>
+    /// x = e^(x - max) in [0, n), 0 from there to <paramref name="end"/>; returns log-sum-exp. Runs in whole vectors: x holds finite
+    /// values up to the next multiple of the width.
+    /// </summary>
+    private static float Exponentials(float* x, int n, int end, out float sum)
     {
-        float max = Maximum(x, n);
-        double sum = ExponentialsAndSum(x, x, max, n);
-        ScaleRow(x, (float)(1 / sum), n);
-        new Span<float>(x + n, end - n).Clear();
-        return (float)(max + Math.Log(sum));
+        int whole = n & -TSimd.Width;
+        TVector keep = FirstLanes(n - whole), last = TSimd.Zero;
+        var m = TSimd.Broadcast(MaskedScore);
+        if (whole < n)
+            m = last = Masked(TSimd.Load(x + whole), keep);
+        for (int i = 0; i < whole; i += TSimd.Width)
+            m = TSimd.Max(m, TSimd.Load(x + i));
+        float max = TSimd.MaxLane(m);
+
+        var total = TSimd.Zero;
+        for (int i = 0; i < whole; i += TSimd.Width)
+        {
+            var e = ShiftedExponential(TSimd.Load(x + i), max);
+            TSimd.Store(x + i, e);
+            total = TSimd.Add(total, e);
+        }
+
+        if (whole < n)
+        {
+            last = TSimd.Multiply(ShiftedExponential(last, max), keep);
+            TSimd.Store(x + whole, last);
+            total = TSimd.Add(total, last);
+            whole += TSimd.Width;
+        }
+
+        Clear(x, whole, end);
+        sum = TSimd.Sum(total);
+        return max + MathF.Log(sum);
     }
 
-    /// <summary>Scores become p = exp(score - lse), and ds = p (dp - delta); both 0 in [n, end).</summary>
-    private static void SoftmaxGradientRow(float* p, float* ds, float lse, float delta, int n, int end)
+    /// <summary>Scores become p = e^(score - lse), and ds = p (dp - delta); both 0 in [n, end). Whole vectors, as above.</summary>
+    private static void ScoreGradients(float* p, float* ds, float lse, float delta, int n, int end)
     {
         int i = 0;
-        for (; i + TSimd.Width <= n; i += TSimd.Width)
+        for (; i < n; i += TSimd.Width)
         {
-            var e = VectorMath.Exp<TSimd, TVector>(TSimd.Subtract(TSimd.Load(p + i), TSimd.Broadcast(lse)));
+            var e = TSimd.Load(p + i);
+            if (n - i >= TSimd.Width)
+            {
+                e = ShiftedExponential(e, lse);
+            }
+            else
+            {
+                var keep = FirstLanes(n - i);
+                e = TSimd.Multiply(ShiftedExponential(Masked(e, keep), lse), keep);
+            }
+
             TSimd.Store(p + i, e);
             TSimd.Store(ds + i, TSimd.Multiply(e, TSimd.Subtract(TSimd.Load(ds + i), TSimd.Broadcast(delta))));
         }
 
-        for (; i < n; i++)
-        {
-            p[i] = VectorMath.Exp<SimdScalar, float>(p[i] - lse);
-            ds[i] = p[i] * (ds[i] - delta);
-        }
-
-        for (; i < end; i++)
-            p[i] = ds[i] = 0;
+        Clear(p, i, end);
+        Clear(ds, i, end);
     }
+
+    /// <summary>e^(x - shift), at least e^-87: denormal numbers would cost more than the whole row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector ShiftedExponential(TVector x, float shift) =>
+        VectorMath.Exp<TSimd, TVector>(TSimd.Max(TSimd.Broadcast(-87f), TSimd.Subtract(x, TSimd.Broadcast(shift))));
+
+    /// <summary>x = 0 in [start, end) and on to the end of the last vector.</summary>
+    private static void Clear(float* x, int start, int end)
+    {
+        for (; start < end; start += TSimd.Width)
+            TSimd.Store(x + start, TSimd.Zero);
+    }
+
+    private const float MaskedScore = -1e30f;
+
+    /// <summary>x where <paramref name="keep"/> is 1, far below every score where it is 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector Masked(TVector x, TVector keep) =>
+        TSimd.MultiplyAdd(TSimd.Subtract(keep, TSimd.Broadcast(1)), TSimd.Broadcast(-MaskedScore), x);
+
+    /// <summary>1 in the first n lanes, 0 in the rest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector FirstLanes(int n) =>
+        TSimd.Load((float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(OnesThenZeros)) + 16 - n);
+
+    /// <summary>As long as two of the widest vectors; constant data, which never moves.</summary>
+    private static ReadOnlySpan<float> OnesThenZeros =>
+        [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 }

@@ -64,8 +64,9 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
     }
 
     /// <summary>One product on all workers.</summary>
-    private void Run(in MatMulProduct p)
+    private void Run(MatMulProduct p)
     {
+        MatMulBlocks<TSimd, TVector>.Plan(ref p);
         ReserveWorkerScratch(MatMulBlocks<TSimd, TVector>.ComputeScratch);
         int totalK = Math.Max(p.TotalK, 1);
         int panel = MatMulBlocks<TSimd, TVector>.PanelWidth;

@@ -35,16 +35,19 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     /// <summary>Floats that B takes when packed over <paramref name="columns"/> columns.</summary>
     public static long PackedLength(int columns, int totalK) => (long)(columns + PanelWidth - 1) / PanelWidth * PanelWidth * totalK;
 
-    /// <summary>
-    /// Few rows against transposed weights (one token being decoded): both operands are read along k where they lie, since
-    /// packing B would cost more than the product.
-    /// </summary>
-    private static bool UseDots(in MatMulProduct p) =>
-        typeof(TVector) != typeof(float) && p.TailK == 0 && p.ColumnA == 1 && p.RowB == 1 && p.K >= TSimd.Width
-        && (p.M <= 4 || (p.M <= 16 && p.K >= 256));
-
-    /// <summary>B is read where it lies when it has the order of the panels and too few slabs pass over it to repay packing.</summary>
-    private static bool UsePlainB(in MatMulProduct p) => p.TailK == 0 && p.ColumnB == 1 && p.M <= 2 * MaxRows;
+    /// <summary>Chooses, from the shape alone, how the product is read. Comes before <see cref="PackB"/> and <see cref="Compute"/>.</summary>
+    public static void Plan(ref MatMulProduct p)
+    {
+        p.PackedDepth = p.TotalK;
+        p.Way = MatMulWay.Packed;
+        if (p.TailK > 0)
+            return;
+        bool alongK = typeof(TVector) != typeof(float) && p.ColumnA == 1 && p.RowB == 1 && p.K >= TSimd.Width;
+        if (alongK && (p.M <= 4 || (p.M <= 16 && p.K >= 256)))
+            p.Way = MatMulWay.Dots;
+        else if (p.ColumnB == 1 && p.M <= 2 * MaxRows)
+            p.Way = MatMulWay.PlainB;
+    }
 
     /// <summary>A is read where it lies when few panels pass over it and its rows do not fall into the same cache sets.</summary>
     private static bool UsePlainA(in MatMulProduct p, int columns) =>
@@ -53,19 +56,19 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     /// <summary>Packs columns [start, end) of B as <see cref="Compute"/> reads them.</summary>
     public static void PackB(in MatMulProduct p, int start, int end, float* packed)
     {
-        if (UseDots(p))
+        if (p.Way == MatMulWay.Dots)
             return;
-        if (UsePlainB(p))
+        if (p.Way == MatMulWay.PlainB)
         {
             // Only the panel that sticks out of B.
             int whole = (end - start) / PanelWidth * PanelWidth;
-            packed += (long)whole * p.K;
+            packed += (long)whole * p.PackedDepth;
             start += whole;
         }
 
-        for (int n = start; n < end; n += PanelWidth, packed += (long)PanelWidth * p.TotalK)
+        for (int n = start; n < end; n += PanelWidth, packed += (long)PanelWidth * p.PackedDepth)
         {
-            int columns = Math.Min(PanelWidth, end - n), width = Width(columns);
+            int columns = Math.Min(PanelWidth, end - n), width = Width(p.N - n);
             MatMulPacking<TSimd, TVector>.Panel(packed, width, p.B + n * p.ColumnB, p.RowB, p.ColumnB, p.K, columns);
             if (p.TailK > 0)
                 MatMulPacking<TSimd, TVector>.Panel(packed + (long)p.K * width, width, p.TailB + n * p.TailColumnB, p.TailRowB, p.TailColumnB, p.TailK, columns);
@@ -85,7 +88,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
             return;
         }
 
-        if (UseDots(p))
+        if (p.Way == MatMulWay.Dots)
         {
             MatMulDots<TSimd, TVector>.Compute(p, startM, endM, startN, endN);
             return;
@@ -95,7 +98,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
         float* edge = scratch + MaxRows * SlabStride;
         int blocks = (totalK + MaxBlockK - 1) / MaxBlockK;
         int blockK = (totalK + blocks - 1) / blocks;
-        bool plainA = UsePlainA(p, endN - startN), plainB = UsePlainB(p);
+        bool plainA = UsePlainA(p, endN - startN), plainB = p.Way == MatMulWay.PlainB;
 
         var tile = new MatMulTile { Alpha = p.Alpha };
         for (int k = 0; k < totalK; k += blockK)
@@ -121,7 +124,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
 
                 for (int n = startN; n < endN; n += PanelWidth)
                 {
-                    int columns = Math.Min(PanelWidth, endN - n), width = Width(columns);
+                    int columns = Math.Min(PanelWidth, endN - n), width = Width(p.N - n);
                     if (plainB && columns == PanelWidth)
                     {
                         tile.B = p.B + k * p.RowB + n;
@@ -129,13 +132,13 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
                     }
                     else
                     {
-                        tile.B = packed + (long)(n - startN) * totalK + (long)k * width;
+                        tile.B = packed + (long)(n - startN) * p.PackedDepth + (long)k * width;
                         tile.RowB = width;
                     }
 
                     float* c = p.C + m * p.RowC + n;
                     float* bias = p.Bias == null ? null : p.Bias + n;
-                    if (columns == width)
+                    if (columns == width || p.RoomyC)
                     {
                         tile.C = c;
                         tile.RowC = p.RowC;
@@ -159,8 +162,9 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     }
 
     /// <summary>The whole product on this thread. Scratch: <see cref="SerialScratch"/> floats.</summary>
-    public static void Serial(in MatMulProduct p, float* scratch)
+    public static void Serial(MatMulProduct p, float* scratch)
     {
+        Plan(ref p);
         float* packed = scratch + ComputeScratch;
         for (int n = 0; n < p.N; n += TaskColumns)
         {
@@ -172,7 +176,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
 
     public static long SerialScratch(int n, int totalK) => ComputeScratch + PackedLength(Math.Min(n, TaskColumns), totalK);
 
-    /// <summary>Width of the panel for so many columns: two vectors, one, or one of half the size.</summary>
+    /// <summary>Width of the panel that so many columns of B are left for: two vectors, one, or one of half the size.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Width(int columns)
     {

@@ -20,6 +20,7 @@ internal unsafe struct MatMulProduct
     public float Alpha;
     public bool Accumulate;
     public float* Bias;      // (N), or null; only when not accumulating
+    public bool RoomyC;      // rows of C have room for whole panels: what sticks out of N may be written
 
     public float* TailA;     // (M, TailK)
     public nint TailRowA;
@@ -29,5 +30,24 @@ internal unsafe struct MatMulProduct
     public int TailK;        // 0: no tail
     public float TailScale;  // relative to Alpha
 
+    public MatMulWay Way;    // how the operands are read: MatMulBlocks.Plan
+    public int PackedDepth;  // k per panel of packed B: at least TotalK
+
     public readonly int TotalK => K + TailK;
+}
+
+/// <summary>How a product reads its operands.</summary>
+internal enum MatMulWay
+{
+    /// <summary>B packed into panels.</summary>
+    Packed,
+
+    /// <summary>B where it lies: it has the order of the panels, and too few slabs of A pass over it to repay packing.</summary>
+    PlainB,
+
+    /// <summary>
+    /// Both where they lie, as dot products along k: few rows against transposed weights (one token being decoded), where packing
+    /// costs more than the product.
+    /// </summary>
+    Dots,
 }
