@@ -125,7 +125,7 @@ internal sealed class SimulateVerb : IVerb
     private static string WhatIsKept(string folder)
     {
         var run = new RunFolder(folder);
-        if (!Directory.Exists(run.Checkpoint))
+        if (!File.Exists(run.Config))
             return "stopped before the first round; nothing is kept";
         int rounds = RunFolderReader.ReadRounds(run).Count;
         return $"stopped {(rounds == 0 ? "before the first round" : $"after round {rounds}")}; continue with: fedspine simulate --resume {ShellQuote.Quote(folder)}";

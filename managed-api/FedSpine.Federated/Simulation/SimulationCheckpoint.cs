@@ -42,14 +42,12 @@ internal static class SimulationCheckpoint
             File.Delete(old);
     }
 
+    public static bool Exists(RunFolder run) => Latest(run) is not null;
+
     /// <exception cref="InputException">No checkpoint, or one that is damaged or of another run.</exception>
     public static RunState Restore(RunFolder run, Federation pruned, Federation? reference)
     {
-        string? path = Directory.Exists(run.Checkpoint)
-            ? Directory.EnumerateFiles(run.Checkpoint, Prefix + "*.json").Order(StringComparer.Ordinal).LastOrDefault()
-            : null;
-        if (path is null)
-            throw InputException.InFile(run.Path, "holds no checkpoint to resume from");
+        string path = Latest(run) ?? throw InputException.InFile(run.Path, "holds no checkpoint to resume from");
         try
         {
             var json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
@@ -72,6 +70,10 @@ internal static class SimulationCheckpoint
             throw InputException.InFile(path, "is not a checkpoint of this run", e);
         }
     }
+
+    private static string? Latest(RunFolder run) => Directory.Exists(run.Checkpoint)
+        ? Directory.EnumerateFiles(run.Checkpoint, Prefix + "*.json").Order(StringComparer.Ordinal).LastOrDefault()
+        : null;
 
     private static JsonObject WriteFederation(Federation federation, string name, List<TensorSource> tensors)
     {

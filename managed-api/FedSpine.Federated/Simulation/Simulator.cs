@@ -40,7 +40,7 @@ public static class Simulator
 
         RunState state;
         RunFolderWriter writer;
-        if (resume)
+        if (resume && SimulationCheckpoint.Exists(run))
         {
             state = SimulationCheckpoint.Restore(run, pruned, reference);
             writer = RunFolderWriter.Resume(folder, state.Round);
@@ -48,7 +48,8 @@ public static class Simulator
         }
         else
         {
-            writer = RunFolderWriter.Create(folder, options);
+            // Stopped before its first checkpoint, a run begins again.
+            writer = resume ? RunFolderWriter.Resume(folder, 0) : RunFolderWriter.Create(folder, options);
             progress.Phase("base evaluation", options.Rounds);
             state = new RunState { Base = Assessment.Evaluate(pruned, int.MaxValue, workers, cancel)[0] };
             SimulationCheckpoint.Save(run, state, pruned, reference);
