@@ -21,7 +21,7 @@ internal static class DeviceTable
         html.Append("</tr></thead><tbody>");
         foreach (var d in run.Devices)
         {
-            html.Append($"<tr><td>{d.Device}</td><td class=\"name\"><i style=\"--c:{run.ColorOf(d.Class)}\"></i>{Svg.Escape(d.Class)}</td><td class=\"name\">{Svg.Escape(d.Domain)}</td><td>{Units.Number(d.Examples, 0)}</td>");
+            html.Append($"<tr><td>{d.Device}</td><td class=\"name\"><i style=\"--c:{run.ColorOf(d.Class)}\"></i>{Svg.Escape(d.Class)}</td><td class=\"name\" title=\"{Svg.Escape(d.Domain)}\">{Svg.Escape(Svg.Shorten(d.Domain, 40))}</td><td>{Units.Number(d.Examples, 0)}</td>");
             if (labels)
                 html.Append($"<td>{string.Join(" : ", d.LabelCounts)}</td>");
             html.Append($"<td>{d.RoundsPlayed}</td><td>{Units.Percent(d.Sparsity)}</td><td>{d.Rank}</td><td>{Units.Count(d.Parameters)}</td>");

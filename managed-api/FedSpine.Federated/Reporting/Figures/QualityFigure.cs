@@ -30,11 +30,11 @@ internal static class QualityFigure
         double left = Frame.Gutter(y) + 4;
         var frame = new Frame(svg, left, top, Figure.Full - left - 150, height - top - 52, x, y);
         frame.DrawAxes($"virtual time ({timeUnit})", perplexity ? "perplexity, test set (lower is better)" : "accuracy, test set (%)");
+        var ends = new List<EndLabel>();
         if (goal is { } at)
         {
             svg.Line(frame.Left, frame.Y(at), frame.Right, frame.Y(at), "goal");
-            double side = frame.Y(at) - frame.Top < 16 ? 14 : -5;
-            svg.Text(frame.Left + 6, frame.Y(at) + side, $"target {Text(at, perplexity)}", "note");
+            ends.Add(new EndLabel(frame.Y(at), $"target {Text(at, perplexity)}", "var(--soft)"));
             if (run.Summary.VirtualSecondsToTarget is { } reached && reached <= end)
             {
                 svg.Line(frame.X(reached / seconds), frame.Y(at), frame.X(reached / seconds), frame.Bottom, "goal");
@@ -44,7 +44,6 @@ internal static class QualityFigure
             }
         }
 
-        var ends = new List<EndLabel>();
         DrawCurve(svg, frame, reference, seconds, "unpruned", Palette.Unpruned, perplexity, ends);
         DrawCurve(svg, frame, pruned, seconds, "pruned", Palette.Pruned, perplexity, ends);
         Labels.DrawEnds(svg, frame.Right + 14, frame.Top, frame.Bottom, ends);

@@ -7,9 +7,12 @@ internal static class RoundLines
 {
     private sealed record Series(string Name, string Color, IReadOnlyList<(int Round, double Value)> Points);
 
+    private const int RewardRounds = 5;
+
     public static Figure? Reward(RunReport run) => Draw(run, "Reward", "reward",
-        "What the policy learns from, in [0, 1]: a dot per participant, coloured by class; the line is the mean.",
-        [new Series("mean", Palette.Pruned, Means(run, p => p.Reward))], [.. run.Rounds.SelectMany(r => r.Participants.Select(p => (r.Round, p, p.Reward)))], Units.Significant);
+        $"What the policy learns from, in [0, 1]: a dot per participant, coloured by class, and each class's mean over the last {RewardRounds} rounds.",
+        [.. run.Classes.Select(c => new Series("", run.ColorOf(c), RunningMeans(run, c)))],
+        [.. run.Rounds.SelectMany(r => r.Participants.Select(p => (r.Round, p, p.Reward)))], Units.Significant);
 
     public static Figure? Loss(RunReport run) => Draw(run, "Loss on the devices' own data", "mean loss (nats)",
         "Mean over the round's participants, as each starts the round and as it ends it.",
@@ -36,6 +39,12 @@ internal static class RoundLines
     private static List<(int, double)> Means(RunReport run, Func<ParticipantRecord, double> value) =>
         [.. run.Rounds.Where(r => r.Participants.Count > 0).Select(r => (r.Round, r.Participants.Average(value)))];
 
+    private static List<(int, double)> RunningMeans(RunReport run, string deviceClass) =>
+    [
+        .. run.Rounds.Select(r => (r.Round, Mean: run.Rounds.Where(o => o.Round <= r.Round && o.Round > r.Round - RewardRounds)
+            .SelectMany(o => o.Participants).Where(p => p.Class == deviceClass).Select(p => p.Reward).DefaultIfEmpty(double.NaN).Average())),
+    ];
+
     private static Figure? Draw(
         RunReport run, string title, string axis, string caption, IReadOnlyList<Series> series,
         IReadOnlyList<(int Round, ParticipantRecord Participant, double Value)> dots, Func<double?, string> format)
@@ -53,6 +62,8 @@ internal static class RoundLines
         var svg = new Svg(Figure.Half, height, title + " over rounds");
         var frame = new Frame(svg, left, top, Figure.Half - left - labels, height - top - 46, x, y);
         frame.DrawAxes("round", axis);
+        if (dots.Count > 0 && run.Classes.Count <= 4)
+            Labels.DrawLegend(svg, 70, top - 12, run.Classes.Select(c => (Svg.Shorten(c, 14), run.ColorOf(c))));
         foreach (var (round, participant, value) in dots)
         {
             svg.Dot(frame.X(round), frame.Y(value), 3, "dot", run.ColorOf(participant.Class),
@@ -63,7 +74,7 @@ internal static class RoundLines
         foreach (var one in series)
         {
             svg.Polyline(one.Points.Select(p => (frame.X(p.Round), frame.Y(p.Value))), "line", one.Color);
-            if (one.Points.Count <= 40)
+            if (one.Points.Count <= 40 && dots.Count == 0)
             {
                 foreach (var (round, value) in one.Points)
                     svg.Dot(frame.X(round), frame.Y(value), 3, "dot", one.Color, $"round {round}{(one.Name.Length > 0 ? $", {one.Name}" : "")}: {format(value)}");

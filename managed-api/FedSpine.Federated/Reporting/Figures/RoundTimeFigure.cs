@@ -29,7 +29,7 @@ internal static class RoundTimeFigure
             var timed = round.Participants.Where(p => double.IsFinite(p.Seconds)).ToList();
             if (timed.Count > 0)
                 svg.Line(at, frame.Y(timed.Min(p => p.Seconds) / seconds), at, frame.Y(timed.Max(p => p.Seconds) / seconds), "range");
-            foreach (var participant in timed)
+            foreach (var participant in timed.OrderBy(p => p.Device == round.SlowestDevice))
             {
                 bool slowest = participant.Device == round.SlowestDevice;
                 double radius = slowest ? Math.Clamp(step / 4, 3, 6.5) : Math.Clamp(step / 8, 1.5, 3.5);

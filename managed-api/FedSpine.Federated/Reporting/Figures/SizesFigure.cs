@@ -5,7 +5,7 @@ namespace FedSpine.Federated.Reporting.Figures;
 /// <summary>Query heads and FFN channels left per layer: a row per device class, its mean and range over devices before an outline of the unpruned layer.</summary>
 internal static class SizesFigure
 {
-    private const double RowHeight = 168, Top = 44, Gap = 46;
+    private const double RowHeight = 182, Top = 58, Gap = 46;
 
     public static Figure? Draw(RunReport run)
     {
@@ -42,7 +42,7 @@ internal static class SizesFigure
         double gutter = Frame.Gutter(y) + 4;
         var frame = new Frame(svg, left + gutter, top + Top, width - gutter, RowHeight - Top - 22, x, y);
         frame.DrawAxes("", "");
-        svg.Text(frame.Left, frame.Top - 10, title, "title");
+        svg.Text(frame.Left, frame.Top - 22, title, "title");
         svg.Text(frame.Right, frame.Bottom + 34, "layer", "tick", Anchor.End);
         double step = frame.X(1) - frame.X(0), bar = Math.Min(46, step * 0.72);
         for (int layer = 0; layer < layers; layer++)
