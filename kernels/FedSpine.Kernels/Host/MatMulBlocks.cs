@@ -42,7 +42,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
         p.Way = MatMulWay.Packed;
         if (p.TailK > 0)
             return;
-        bool alongK = typeof(TVector) != typeof(float) && p.ColumnA == 1 && p.RowB == 1 && p.K >= TSimd.Width;
+        bool alongK = !p.RoomyC && typeof(TVector) != typeof(float) && p.ColumnA == 1 && p.RowB == 1 && p.K >= TSimd.Width;
         if (alongK && (p.M <= 4 || (p.M <= 16 && p.K >= 256)))
             p.Way = MatMulWay.Dots;
         else if (p.ColumnB == 1 && p.M <= 2 * MaxRows)
@@ -68,7 +68,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
 
         for (int n = start; n < end; n += PanelWidth, packed += (long)PanelWidth * p.PackedDepth)
         {
-            int columns = Math.Min(PanelWidth, end - n), width = Width(p.N - n);
+            int columns = Math.Min(PanelWidth, end - n), width = Width(p.N - n, p.RoomyC);
             MatMulPacking<TSimd, TVector>.Panel(packed, width, p.B + n * p.ColumnB, p.RowB, p.ColumnB, p.K, columns);
             if (p.TailK > 0)
                 MatMulPacking<TSimd, TVector>.Panel(packed + (long)p.K * width, width, p.TailB + n * p.TailColumnB, p.TailRowB, p.TailColumnB, p.TailK, columns);
@@ -124,7 +124,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
 
                 for (int n = startN; n < endN; n += PanelWidth)
                 {
-                    int columns = Math.Min(PanelWidth, endN - n), width = Width(p.N - n);
+                    int columns = Math.Min(PanelWidth, endN - n), width = Width(p.N - n, p.RoomyC);
                     if (plainB && columns == PanelWidth)
                     {
                         tile.B = p.B + k * p.RowB + n;
@@ -176,13 +176,16 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
 
     public static long SerialScratch(int n, int totalK) => ComputeScratch + PackedLength(Math.Min(n, TaskColumns), totalK);
 
-    /// <summary>Width of the panel that so many columns of B are left for: two vectors, one, or one of half the size.</summary>
+    /// <summary>
+    /// Width of the panel that so many columns of B are left for: two vectors, one, or one of half the size (not when C is roomy:
+    /// its rows are then filled in whole vectors).
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Width(int columns)
+    private static int Width(int columns, bool roomyC)
     {
         if (columns > TSimd.Width)
             return PanelWidth;
-        bool half = typeof(TVector) == typeof(Vector512<float>) || typeof(TVector) == typeof(Vector256<float>);
+        bool half = !roomyC && (typeof(TVector) == typeof(Vector512<float>) || typeof(TVector) == typeof(Vector256<float>));
         return half && columns <= TSimd.Width / 2 ? TSimd.Width / 2 : TSimd.Width;
     }
 

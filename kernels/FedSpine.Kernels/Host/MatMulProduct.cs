@@ -20,7 +20,7 @@ internal unsafe struct MatMulProduct
     public float Alpha;
     public bool Accumulate;
     public float* Bias;      // (N), or null; only when not accumulating
-    public bool RoomyC;      // rows of C have room for whole panels: what sticks out of N may be written
+    public bool RoomyC;      // rows of C have room for whole panels, and are written in whole vectors
 
     public float* TailA;     // (M, TailK)
     public nint TailRowA;
