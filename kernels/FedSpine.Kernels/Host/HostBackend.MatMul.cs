@@ -42,12 +42,21 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             Alpha = alpha,
             Accumulate = accumulate,
         };
-        if (shape.Batch == 1)
+        long flopsPerMatrix = Math.Max(1, 2L * M * N * K);
+        if (shape.Batch == 1 || flopsPerMatrix > MatMulGrain * 100)
         {
-            Run(product);
+            for (int i = 0; i < shape.Batch; i++)
+            {
+                Run(product);
+                product.A += shape.BatchStrideA;
+                product.B += shape.BatchStrideB;
+                product.C += shape.BatchStrideC;
+            }
+
             return;
         }
 
+        // Small matrices: one after the other on each thread.
         long scratch = MatMulBlocks<TSimd, TVector>.SerialScratch(N, K);
         ReserveWorkerScratch(scratch);
         var body = new BatchBody
@@ -59,7 +68,6 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             Scratch = _workerScratch,
             ScratchLength = _workerLength,
         };
-        long flopsPerMatrix = Math.Max(1, 2L * M * N * K);
         _pool.For(shape.Batch, (int)Math.Min(shape.Batch, 1 + MatMulGrain / 2 / flopsPerMatrix), ref body);
     }
 
@@ -70,7 +78,9 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         ReserveWorkerScratch(MatMulBlocks<TSimd, TVector>.ComputeScratch);
         int totalK = Math.Max(p.TotalK, 1);
         int panel = MatMulBlocks<TSimd, TVector>.PanelWidth;
-        int blockN = (int)Math.Clamp(MaxPackedLength / totalK / panel * panel, panel, (p.N + panel - 1) / panel * panel);
+        int columns = MatMulBlocks<TSimd, TVector>.TaskColumns; // blocks are whole tasks wide, unless k is very long
+        int unit = MaxPackedLength / totalK >= columns ? columns : panel;
+        int blockN = (int)Math.Clamp(MaxPackedLength / totalK / unit * unit, panel, (p.N + panel - 1) / panel * panel);
         long length = MatMulBlocks<TSimd, TVector>.PackedLength(blockN, totalK);
         if (length > _packedLength)
             Reallocate(ref _packed, ref _packedLength, length);
@@ -84,18 +94,8 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             int panels = (end - n + panel - 1) / panel;
             _pool.For(panels, serial ? panels : Math.Max(1, ElementGrain / (panel * totalK)), ref pack);
 
-            int taskRows = MatMulBlocks<TSimd, TVector>.TaskRows, taskColumns = MatMulBlocks<TSimd, TVector>.TaskColumns;
-            var compute = new ComputeBody
-            {
-                Product = p,
-                Start = n,
-                End = end,
-                Packed = _packed,
-                RowTasks = (p.M + taskRows - 1) / taskRows,
-                Scratch = _workerScratch,
-                ScratchLength = _workerLength,
-            };
-            int tasks = compute.RowTasks * ((end - n + taskColumns - 1) / taskColumns);
+            var compute = new ComputeBody { Product = p, Start = n, End = end, Packed = _packed, Scratch = _workerScratch, ScratchLength = _workerLength };
+            int tasks = compute.Split(serial ? 1 : _pool.Count);
             _pool.For(tasks, serial ? tasks : 1, ref compute);
         }
     }
@@ -170,26 +170,45 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         {
             int panel = MatMulBlocks<TSimd, TVector>.PanelWidth;
             MatMulBlocks<TSimd, TVector>.PackB(Product, Start + start * panel, Math.Min(Start + end * panel, End),
-                Packed + (long)start * panel * Product.TotalK);
+                Packed + (long)start * panel * Product.PackedDepth);
         }
     }
 
     private struct ComputeBody : IRangeBody
     {
         public MatMulProduct Product;
-        public int Start, End, RowTasks;
+        public int Start, End;                     // columns
+        public int TaskRows, TaskColumns, RowTasks;
         public float* Packed;
         public float* Scratch;
         public long ScratchLength;
 
-        public void Invoke(int start, int end, int worker)
+        /// <summary>
+        /// Chooses the tasks, whole slabs by whole panels, and returns their number: several per thread, so that the last one does
+        /// not keep the others waiting, but none so small that claiming it shows.
+        /// </summary>
+        public int Split(int threads)
         {
-            int taskRows = MatMulBlocks<TSimd, TVector>.TaskRows, taskColumns = MatMulBlocks<TSimd, TVector>.TaskColumns;
+            int slabRows = MatMulBlocks<TSimd, TVector>.SlabRows, panel = MatMulBlocks<TSimd, TVector>.PanelWidth;
+            int slabs = (Product.M + slabRows - 1) / slabRows, panels = (End - Start + panel - 1) / panel;
+            long flops = 2L * Product.M * (End - Start) * Product.TotalK;
+            long wanted = threads == 1 ? 1 : Math.Clamp(flops / (MatMulGrain / 4), 1, 6 * threads);
+            int panelsPerTask = (int)Math.Clamp((long)panels * slabs / wanted, 1, MatMulBlocks<TSimd, TVector>.TaskColumns / panel);
+            int columnTasks = (panels + panelsPerTask - 1) / panelsPerTask;
+            int slabsPerTask = (int)Math.Clamp((long)slabs * columnTasks / wanted, 1, MatMulBlocks<TSimd, TVector>.MaxTaskSlabs);
+            TaskColumns = panelsPerTask * panel;
+            TaskRows = slabsPerTask * slabRows;
+            RowTasks = (Product.M + TaskRows - 1) / TaskRows;
+            return RowTasks * columnTasks;
+        }
+
+        public readonly void Invoke(int start, int end, int worker)
+        {
             for (int i = start; i < end; i++)
             {
-                int m = i % RowTasks * taskRows, n = i / RowTasks * taskColumns;
-                MatMulBlocks<TSimd, TVector>.Compute(Product, m, Math.Min(m + taskRows, Product.M), Start + n,
-                    Math.Min(Start + n + taskColumns, End), Packed + (long)n * Product.TotalK, Scratch + worker * ScratchLength);
+                int m = i % RowTasks * TaskRows, n = i / RowTasks * TaskColumns;
+                MatMulBlocks<TSimd, TVector>.Compute(Product, m, Math.Min(m + TaskRows, Product.M), Start + n,
+                    Math.Min(Start + n + TaskColumns, End), Packed + (long)n * Product.PackedDepth, Scratch + worker * ScratchLength);
             }
         }
     }

@@ -18,19 +18,20 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     /// <summary>Row stride of a slab: off the power of two, so that its rows do not share cache sets.</summary>
     private const int SlabStride = MaxBlockK + 16;
 
-    private static int MaxRows => MatMulKernel<TSimd, TVector>.MaxRows;
-
     /// <summary>Columns of a panel of B.</summary>
     public static int PanelWidth => 2 * TSimd.Width;
 
-    /// <summary>Rows of C that one task computes: whole slabs.</summary>
-    public static int TaskRows => 8 * MaxRows;
+    /// <summary>Rows of a slab of A: as many as the tallest tile.</summary>
+    public static int SlabRows => MatMulKernel<TSimd, TVector>.MaxRows;
 
-    /// <summary>Columns of C that one task computes, so that its block of B stays in the second-level cache.</summary>
+    /// <summary>Most slabs that one task passes over its columns of C.</summary>
+    public const int MaxTaskSlabs = 8;
+
+    /// <summary>Most columns of C that one task computes, so that its block of B stays in the second-level cache.</summary>
     public static int TaskColumns => 8 * PanelWidth;
 
     /// <summary>Floats of scratch that <see cref="Compute"/> needs: a slab of A and a tile of C.</summary>
-    public static int ComputeScratch => MaxRows * SlabStride + MaxRows * PanelWidth;
+    public static int ComputeScratch => SlabRows * SlabStride + SlabRows * PanelWidth;
 
     /// <summary>Floats that B takes when packed over <paramref name="columns"/> columns.</summary>
     public static long PackedLength(int columns, int totalK) => (long)(columns + PanelWidth - 1) / PanelWidth * PanelWidth * totalK;
@@ -45,7 +46,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
         bool alongK = !p.RoomyC && typeof(TVector) != typeof(float) && p.ColumnA == 1 && p.RowB == 1 && p.K >= TSimd.Width;
         if (alongK && (p.M <= 4 || (p.M <= 16 && p.K >= 256)))
             p.Way = MatMulWay.Dots;
-        else if (p.ColumnB == 1 && p.M <= 2 * MaxRows)
+        else if (p.ColumnB == 1 && p.M <= 2 * SlabRows)
             p.Way = MatMulWay.PlainB;
     }
 
@@ -95,7 +96,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
         }
 
         float* slab = scratch;
-        float* edge = scratch + MaxRows * SlabStride;
+        float* edge = scratch + SlabRows * SlabStride;
         int blocks = (totalK + MaxBlockK - 1) / MaxBlockK;
         int blockK = (totalK + blocks - 1) / blocks;
         bool plainA = UsePlainA(p, endN - startN), plainB = p.Way == MatMulWay.PlainB;
@@ -105,9 +106,9 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
         {
             bool accumulate = p.Accumulate || k > 0;
             tile.K = Math.Min(blockK, totalK - k);
-            for (int m = startM; m < endM; m += MaxRows)
+            for (int m = startM; m < endM; m += SlabRows)
             {
-                int rows = Math.Min(MaxRows, endM - m);
+                int rows = Math.Min(SlabRows, endM - m);
                 if (plainA)
                 {
                     tile.A = p.A + m * p.RowA + k * p.ColumnA;
@@ -118,7 +119,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
                 {
                     tile.A = slab;
                     tile.RowA = p.ColumnA == 1 ? SlabStride : 1;
-                    tile.ColumnA = p.ColumnA == 1 ? 1 : MaxRows;
+                    tile.ColumnA = p.ColumnA == 1 ? 1 : SlabRows;
                     MatMulPacking<TSimd, TVector>.Slab(tile, p, m, rows, k);
                 }
 

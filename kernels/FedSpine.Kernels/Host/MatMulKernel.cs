@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 using FedSpine.Kernels.Formulas;
 
 namespace FedSpine.Kernels.Host;
@@ -52,6 +53,9 @@ internal static unsafe class MatMulKernel<TSimd, TVector>
     where TSimd : struct, ISimd<TVector>
     where TVector : unmanaged
 {
+    /// <summary>Depth from which the tile of C is fetched ahead: its rows lie on as many pages.</summary>
+    private const int PrefetchDepth = 128;
+
     /// <summary>Rows of the tallest tile: 2 accumulators a row, 2 vectors of B and a broadcast must fit the register file.</summary>
     public static int MaxRows
     {
@@ -110,6 +114,17 @@ internal static unsafe class MatMulKernel<TSimd, TVector>
         float* q = p + 5 * l;      // rows 5 to 9
         float* r = p + 10 * l;     // rows 10 and 11
         float* b = tile.B;
+        if (Sse.IsSupported && tile.K >= PrefetchDepth)
+        {
+            float* y = tile.C;
+            for (int i = 0; i < TRows.Count; i++, y += tile.RowC)
+            {
+                Sse.Prefetch0(y);
+                if (TColumns.IsWide)
+                    Sse.Prefetch0(y + TSimd.Width);
+            }
+        }
+
         for (nint k = tile.K; k > 0; k--)
         {
             TVector b0 = TSimd.Load(b);
