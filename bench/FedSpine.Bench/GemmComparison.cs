@@ -28,7 +28,7 @@ internal static unsafe class GemmComparison
             ? "OpenBLAS is absent (libopenblas.so.0 was not found): rates only, no ratios"
             : $"beside {blas.Description}");
         output.WriteLine($"{Environment.ProcessorCount} cores{(X86Base.IsSupported ? ", " + (Avx512F.IsSupported ? "AVX-512" : "no AVX-512") : "")}; medians of {Rounds} rounds, GFLOP/s");
-        output.WriteLine($"{"",-36}{"",-3}{"M",6}{"N",6}{"K",6}{"threads",9}{"FedSpine",10}{"OpenBLAS",10}{"ratio",8}");
+        output.WriteLine($"{"",-38}{"",-3}{"M",6}{"N",6}{"K",6}{"threads",9}{"FedSpine",10}{"OpenBLAS",10}{"ratio",8}");
 
         var rows = new List<Row>();
         int[] counts = Environment.ProcessorCount == 1 ? [1] : [1, 2];
@@ -40,7 +40,7 @@ internal static unsafe class GemmComparison
             {
                 var row = Measure(name, shape, threads, backend, blas);
                 rows.Add(row);
-                output.WriteLine($"{row.Name,-36}{row.Layout,-3}{row.M,6}{row.N,6}{row.K,6}{row.Threads,9}{row.Gflops,10:f1}{row.OpenBlasGflops,10:f1}{row.RatioToOpenBlas,8:f2}");
+                output.WriteLine($"{row.Name,-38}{row.Layout,-3}{row.M,6}{row.N,6}{row.K,6}{row.Threads,9}{row.Gflops,10:f1}{row.OpenBlasGflops,10:f1}{row.RatioToOpenBlas,8:f2}");
             }
         }
 

@@ -13,8 +13,8 @@ if (args.Length == 0)
     return 0;
 }
 
-if (args[0] == "gemm")
-    return GemmComparison.Run(json: args.Contains("--json"));
+if (args is ["gemm"] or ["gemm", "--json"])
+    return GemmComparison.Run(json: args.Length == 2);
 
 BenchmarkSwitcher.FromAssembly(typeof(GemmComparison).Assembly).Run(args);
 return 0;

@@ -80,7 +80,7 @@ public interface IComputeBackend : IDisposable
     /// <summary>
     /// o = softmax(q k^T / sqrt(D)) v per head. Keys at positions >= lengths[b] are masked (padding on the right), and when causal
     /// also keys after the query. Rows of o at positions >= lengths[b] are zero. lse (B, QueryHeads, T) receives each row's
-    /// log-sum-exp, all that the backward pass needs besides q, k, v and o.
+    /// log-sum-exp (0 at padding), all that the backward pass needs besides q, k, v and o.
     /// </summary>
     void AttentionForward(DeviceSpan<float> o, DeviceSpan<float> lse, DeviceSpan<float> q, DeviceSpan<float> k, DeviceSpan<float> v,
         DeviceSpan<int> lengths, in AttentionShape shape);

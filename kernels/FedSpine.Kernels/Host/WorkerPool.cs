@@ -19,7 +19,7 @@ internal interface IRangeBody
 /// </remarks>
 internal sealed unsafe class WorkerPool : IDisposable
 {
-    /// <summary>About 50 microseconds: longer than the gap between two operators of a step, far shorter than waking costs.</summary>
+    /// <summary>Tens of microseconds: longer than the gap between two operators of a step, so that a step's forks find its workers awake.</summary>
     private const int SpinsBeforePark = 200;
 
     private readonly Thread[] _threads;
