@@ -82,6 +82,8 @@ internal sealed unsafe class WorkerPool : IDisposable
 
     public void Dispose()
     {
+        if (_stop)
+            return;
         _stop = true;
         _wake.Release(Count);
         foreach (var thread in _threads)
