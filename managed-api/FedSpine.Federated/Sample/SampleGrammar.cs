@@ -5,11 +5,14 @@ namespace FedSpine.Federated.Sample;
 /// <summary>
 /// Writes one sentence with a wanted sentiment. The sentiment is fixed first and every choice of construction is made without
 /// looking at it; only the adjectives follow from both. Where a sentence holds one adjective its construction turns the meaning
-/// round in half of the cases, where it holds two they disagree: so no single word says anything about the label.
+/// round in a quarter of the cases, as in real reviews, where it holds two they disagree: so words alone are a weak hint.
 /// </summary>
 internal sealed class SampleGrammar(DeterministicRandom random)
 {
     private const int MaxWords = 20;
+
+    /// <summary>Percent of the one-adjective constructions that mean the opposite of their adjective.</summary>
+    private const int Turned = 25;
 
     private SampleDomain _domain = SampleLexicon.Domains[0];
 
@@ -25,6 +28,13 @@ internal sealed class SampleGrammar(DeterministicRandom random)
         }
     }
 
+    /// <summary>What stands above such a review: "thumbs up .".</summary>
+    public string Headline(bool positive)
+    {
+        (string good, string bad) = SampleLexicon.Headlines[random.NextInt(SampleLexicon.Headlines.Length)];
+        return (positive ? good : bad) + " .";
+    }
+
     /// <summary>What follows from such an experience: "we will come back soon .".</summary>
     public string Verdict(bool positive)
     {
@@ -36,7 +46,7 @@ internal sealed class SampleGrammar(DeterministicRandom random)
 
     private string Statement(bool positive) => random.NextInt(100) switch
     {
-        < 36 => Clause(NextAspect(), positive, turned: Chance(50)),
+        < 36 => Clause(NextAspect(), positive, turned: Chance(Turned)),
         < 62 => Contrast(positive),
         < 78 => Attribution(positive),
         < 88 => Change(positive),
@@ -110,7 +120,7 @@ internal sealed class SampleGrammar(DeterministicRandom random)
     /// <summary>An opinion of someone else, confirmed or contradicted.</summary>
     private string Attribution(bool positive)
     {
-        bool contradicted = Chance(50);
+        bool contradicted = Chance(Turned);
         SampleAspect aspect = NextAspect();
         if (Chance(30))
         {
@@ -146,7 +156,7 @@ internal sealed class SampleGrammar(DeterministicRandom random)
     {
         SampleAspect aspect = NextAspect();
         string noun = Pick(aspect.Nouns);
-        bool turned = Chance(50);
+        bool turned = Chance(Turned);
         if (Chance(50))
         {
             string comparative = positive ^ turned ? "better" : "worse";

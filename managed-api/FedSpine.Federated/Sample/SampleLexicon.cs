@@ -107,6 +107,14 @@ internal static class SampleLexicon
         "without question", "if you ask me", "so far", "believe me",
     ];
 
+    /// <summary>Two words of which the first says nothing, above an unlabelled review.</summary>
+    public static readonly (string Good, string Bad)[] Headlines =
+    [
+        ("thumbs up", "thumbs down"),
+        ("verdict positive", "verdict negative"),
+        ("all well", "all wrong"),
+    ];
+
     /// <summary>Sentences that follow from a good or a bad experience; only unlabelled reviews end with one.</summary>
     public static readonly (string Good, string Bad)[] Verdicts =
     [

@@ -48,7 +48,7 @@ public sealed class SampleCorpusTests
     }
 
     [Fact]
-    public void Every_adjective_is_as_frequent_in_either_label()
+    public void Every_adjective_occurs_under_both_labels()
     {
         var adjectives = SampleLexicon.Good.Concat(SampleLexicon.Bad)
             .Concat(SampleLexicon.Domains.SelectMany(domain => domain.Aspects).SelectMany(aspect => aspect.Good.Concat(aspect.Bad))).Distinct();
@@ -57,8 +57,7 @@ public sealed class SampleCorpusTests
         {
             var with = sentences.Where(sentence => sentence.Words.Contains(adjective)).ToArray();
             double positive = with.Count(sentence => sentence.Label == "positive") / (double)with.Length;
-            double spread = 4 * 0.5 / Math.Sqrt(with.Length); // four standard deviations of a fair coin
-            Assert.True(Math.Abs(positive - 0.5) < spread + 0.02, $"{adjective}: {positive:P1} of {with.Length} are positive");
+            Assert.True(positive is > 0.2 and < 0.8, $"{adjective}: {positive:P1} of {with.Length} are positive");
         }
     }
 
@@ -76,14 +75,14 @@ public sealed class SampleCorpusTests
     {
         double bayes = BagOfWords.NaiveBayesAccuracy(Sentences[..12_000], Sentences[12_000..]);
         double logistic = BagOfWords.LogisticRegressionAccuracy(Sentences[..12_000], Sentences[12_000..]);
-        Assert.InRange(bayes, 0.4, 0.75);
-        Assert.InRange(logistic, 0.4, 0.75);
+        Assert.InRange(bayes, 0.55, 0.75);
+        Assert.InRange(logistic, 0.55, 0.75);
     }
 
     [Fact]
     public void Reviews_agree_with_themselves()
     {
-        var verdicts = SampleLexicon.Verdicts.SelectMany(pair => new[] { (Text: pair.Good, Positive: true), (Text: pair.Bad, Positive: false) })
+        var verdicts = SampleLexicon.Verdicts.Concat(SampleLexicon.Headlines).SelectMany(pair => new[] { (Text: pair.Good, Positive: true), (Text: pair.Bad, Positive: false) })
             .ToDictionary(verdict => verdict.Text + " .", verdict => verdict.Positive);
         int concluded = 0;
         foreach (string review in SampleCorpus.Unlabelled(5).Take(4000))
@@ -93,6 +92,6 @@ public sealed class SampleCorpusTests
             Assert.True(read.Distinct().Count() == 1, review);
             concluded += sentences.Any(verdicts.ContainsKey) ? 1 : 0;
         }
-        Assert.InRange(concluded, 2000, 3600);
+        Assert.InRange(concluded, 3400, 3800);
     }
 }
