@@ -19,7 +19,7 @@ internal delegate PretrainResult PretrainRun(
 internal sealed class PretrainVerb : IVerb
 {
     /// <summary>Reviews of the bundled sample that the bundled encoder saw.</summary>
-    internal const int SampleTexts = 40_000;
+    internal const int SampleTexts = 60_000;
 
     private readonly Terminal _terminal;
     private readonly PretrainRun _run;

@@ -13,7 +13,7 @@ public sealed record PretrainOptions
     public string? Tokenizer { get; init; }
 
     /// <summary>Entries of the tokenizer that is trained.</summary>
-    public int Vocabulary { get; init; } = 1000;
+    public int Vocabulary { get; init; } = 1200;
 
     public int Layers { get; init; } = 8;
 
@@ -32,7 +32,7 @@ public sealed record PretrainOptions
 
     public int Batch { get; init; } = 32;
 
-    public int Steps { get; init; } = 4000;
+    public int Steps { get; init; } = 9000;
 
     public double LearningRate { get; init; } = 2e-3;
 
