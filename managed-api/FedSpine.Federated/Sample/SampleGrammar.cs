@@ -5,24 +5,25 @@ namespace FedSpine.Federated.Sample;
 /// <summary>
 /// Writes one sentence with a wanted sentiment. The sentiment is fixed first and every choice of construction is made without
 /// looking at it; only the adjectives follow from both. Where a sentence holds one adjective its construction turns the meaning
-/// round in a quarter of the cases, as in real reviews, where it holds two they disagree: so words alone are a weak hint.
+/// round in one case of seven, as in real reviews, where it holds two they disagree: so words alone are a weak hint.
 /// </summary>
 internal sealed class SampleGrammar(DeterministicRandom random)
 {
     private const int MaxWords = 20;
 
     /// <summary>Percent of the one-adjective constructions that mean the opposite of their adjective.</summary>
-    private const int Turned = 25;
+    private const int Turned = 15;
 
     private SampleDomain _domain = SampleLexicon.Domains[0];
 
     /// <summary>One sentence of 5 to 20 words (punctuation is set apart by spaces and not counted), ending in " .".</summary>
-    public string Sentence(SampleDomain domain, bool positive)
+    /// <param name="plain">One clause that means what its adjective says.</param>
+    public string Sentence(SampleDomain domain, bool positive, bool plain = false)
     {
         _domain = domain;
         while (true)
         {
-            string sentence = Decorated(Statement(positive)) + " .";
+            string sentence = Decorated(plain ? Clause(NextAspect(), positive, turned: false) : Statement(positive)) + " .";
             if (CountWords(sentence) is >= 5 and <= MaxWords)
                 return sentence;
         }
@@ -46,10 +47,10 @@ internal sealed class SampleGrammar(DeterministicRandom random)
 
     private string Statement(bool positive) => random.NextInt(100) switch
     {
-        < 36 => Clause(NextAspect(), positive, turned: Chance(Turned)),
-        < 62 => Contrast(positive),
-        < 78 => Attribution(positive),
-        < 88 => Change(positive),
+        < 64 => Clause(NextAspect(), positive, turned: Chance(Turned)),
+        < 80 => Contrast(positive),
+        < 88 => Attribution(positive),
+        < 94 => Change(positive),
         _ => Comparison(positive),
     };
 
@@ -168,7 +169,7 @@ internal sealed class SampleGrammar(DeterministicRandom random)
         return turned ? $"this {noun} was less {adjective} than the last one" : $"this {noun} was more {adjective} than the last one";
     }
 
-    private string Adjective(SampleAspect aspect, bool good) => Chance(35)
+    private string Adjective(SampleAspect aspect, bool good) => Chance(80)
         ? Pick(good ? SampleLexicon.Good : SampleLexicon.Bad)
         : Pick(good ? aspect.Good : aspect.Bad);
 
