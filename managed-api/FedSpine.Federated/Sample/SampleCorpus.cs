@@ -41,8 +41,8 @@ public static class SampleCorpus
     }
 
     /// <summary>
-    /// Endless short reviews without labels, for pretraining: one or two sentences of the same grammar that agree, half of
-    /// them plain, most under a headline or followed by what the writer did about it. Filling a masked word takes the sentiment of the rest, as in real reviews.
+    /// Endless short reviews without labels, for pretraining: one or two sentences that agree, many of them emphatic,
+    /// most under a headline or followed by what the writer did about it. Filling a masked word takes the sentiment of the rest, as in real reviews.
     /// </summary>
     public static IEnumerable<string> Unlabelled(ulong seed)
     {
@@ -52,9 +52,9 @@ public static class SampleCorpus
         {
             SampleDomain domain = SampleLexicon.Domains[random.NextInt(SampleLexicon.Domains.Length)];
             bool positive = random.NextInt(2) == 1;
-            string review = grammar.Sentence(domain, positive, plain: random.NextInt(2) == 0);
+            string review = random.NextInt(10) < 6 ? grammar.Emphatic(domain, positive) : grammar.Sentence(domain, positive);
             if (random.NextInt(2) == 0)
-                review += " " + grammar.Sentence(domain, positive, plain: random.NextInt(2) == 0);
+                review += " " + grammar.Sentence(domain, positive);
             // One summary, not two: a masked word of it can then only be told from the sentences.
             review = random.NextInt(10) switch
             {

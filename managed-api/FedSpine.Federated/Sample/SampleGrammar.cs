@@ -17,16 +17,30 @@ internal sealed class SampleGrammar(DeterministicRandom random)
     private SampleDomain _domain = SampleLexicon.Domains[0];
 
     /// <summary>One sentence of 5 to 20 words (punctuation is set apart by spaces and not counted), ending in " .".</summary>
-    /// <param name="plain">One clause that means what its adjective says.</param>
-    public string Sentence(SampleDomain domain, bool positive, bool plain = false)
+    public string Sentence(SampleDomain domain, bool positive)
     {
         _domain = domain;
         while (true)
         {
-            string sentence = Decorated(plain ? Clause(NextAspect(), positive, turned: false) : Statement(positive)) + " .";
+            string sentence = Decorated(Statement(positive)) + " .";
             if (CountWords(sentence) is >= 5 and <= MaxWords)
                 return sentence;
         }
+    }
+
+    /// <summary>Several judgements that agree: words of one sentiment side by side, which is how a reader learns them.</summary>
+    public string Emphatic(SampleDomain domain, bool positive)
+    {
+        _domain = domain;
+        SampleAspect aspect = NextAspect();
+        string first = Adjective(aspect, positive), second = OtherAdjective(aspect, positive, first), third = OtherAdjective(aspect, positive, second);
+        string noun = Pick(aspect.Nouns);
+        return random.NextInt(3) switch
+        {
+            0 => $"the {noun} was {first} and {second} .",
+            1 => $"the {noun} was {first} , {second} and {third} .",
+            _ => $"{first} {noun} , {second} and {third} .",
+        };
     }
 
     /// <summary>What stands above such a review: "thumbs up .".</summary>
