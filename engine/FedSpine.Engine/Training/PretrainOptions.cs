@@ -32,9 +32,9 @@ public sealed record PretrainOptions
 
     public int Batch { get; init; } = 32;
 
-    public int Steps { get; init; } = 9000;
+    public int Steps { get; init; } = 6000;
 
-    public double LearningRate { get; init; } = 2e-3;
+    public double LearningRate { get; init; } = 1e-3;
 
     /// <summary>Type of the weights in the file.</summary>
     public SafetensorsType Type { get; init; } = SafetensorsType.F32;
