@@ -64,13 +64,13 @@ internal sealed class Federation(FederationSetup setup, IPolicy policy, IAggrega
             double lowest = Math.Max(device.Ratio, Floor(round));
             var arm = policy.Select(number, lowest, round - 1, random);
             arm = arm with { Ratio = Math.Clamp(arm.Ratio, lowest, Math.Max(lowest, targetRatio)) };
-            tasks.Add(new LocalTask(this, device, arm, round, DownloadFor(device, arm.Rank)));
+            tasks.Add(new LocalTask(this, device, arm, round));
         }
 
         return tasks;
     }
 
-    /// <summary>The device's share of the global adapter; a freshly initialised one before anything was learned.</summary>
+    /// <summary>The device's share of the global adapter; a freshly initialised one before anything was learned. Workers ask side by side.</summary>
     public Download DownloadFor(DeviceState device, int rank)
     {
         var shapes = setup.Shapes(device.Kept);

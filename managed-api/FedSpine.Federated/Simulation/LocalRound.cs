@@ -9,7 +9,7 @@ using FedSpine.Kernels;
 namespace FedSpine.Federated.Simulation;
 
 /// <summary>What the coordinator sends a participant.</summary>
-internal sealed record LocalTask(Federation Federation, DeviceState Device, Policies.Arm Arm, int Round, Download Download);
+internal sealed record LocalTask(Federation Federation, DeviceState Device, Policies.Arm Arm, int Round);
 
 /// <summary>What a participant returns, and what the virtual clock made of it.</summary>
 internal sealed record LocalResult
@@ -61,7 +61,8 @@ internal static class LocalRound
         var training = Training(options, task.Round);
         var schedule = CubicSchedule.Within(options.LocalSteps, device.Ratio, arm.Ratio, options.PruneInterval);
 
-        var model = DeviceModel.Create(setup, backend, device.Kept, arm.Rank, task.Download);
+        var download = federation.DownloadFor(device, arm.Rank);
+        var model = DeviceModel.Create(setup, backend, device.Kept, arm.Rank, download);
         Trainer? trainer = null;
         ImportanceScorer? scorer = null;
         try
@@ -97,7 +98,7 @@ internal static class LocalRound
             double lossAfter = ProbeLoss(trainer);
             var state = AdapterTransfer.Extract(model);
             var conditions = setup.Fleet.Conditions(device.Device, task.Round);
-            long down = task.Download.Bytes;
+            long down = download.Bytes;
             return new LocalResult
             {
                 State = state,

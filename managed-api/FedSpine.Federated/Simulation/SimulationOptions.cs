@@ -35,10 +35,10 @@ public sealed record SimulationOptions
     public int Rounds { get; init; } = 16;
 
     /// <summary>Optimizer steps of a participant in a round.</summary>
-    public int LocalSteps { get; init; } = 40;
+    public int LocalSteps { get; init; } = 50;
 
     /// <summary>Local steps between two pruning events.</summary>
-    public int PruneInterval { get; init; } = 10;
+    public int PruneInterval { get; init; } = 20;
 
     /// <summary>Fraction of the blocks' prunable parameters to remove, [0, 0.95].</summary>
     public double TargetSparsity { get; init; } = 0.5;
@@ -58,7 +58,7 @@ public sealed record SimulationOptions
     /// <summary>Largest LoRA rank a policy may pick.</summary>
     public int Rank { get; init; } = 16;
 
-    public int MinRank { get; init; } = 2;
+    public int MinRank { get; init; } = 8;
 
     /// <summary>LoRA scale s = alpha / rank, kept equal for all ranks: alpha is given for <see cref="Rank"/>.</summary>
     public double Alpha { get; init; } = 32;
@@ -71,13 +71,13 @@ public sealed record SimulationOptions
     /// <summary>Longest sequence, in tokens.</summary>
     public int Length { get; init; } = 64;
 
-    public double LearningRate { get; init; } = 2e-3;
+    public double LearningRate { get; init; } = 3e-3;
 
     /// <summary>jetson (TX2, Xavier NX, AGX Xavier as 3 : 4 : 1) or uniform.</summary>
     public string Fleet { get; init; } = "jetson";
 
     /// <summary>Evaluate the mean accuracy every so many rounds (and always after the last).</summary>
-    public int EvaluateEvery { get; init; } = 2;
+    public int EvaluateEvery { get; init; } = 4;
 
     /// <summary>Most test examples used between rounds; the final figures use all.</summary>
     public int EvaluateExamples { get; init; } = 256;
