@@ -16,7 +16,7 @@ internal static class Assessment
     {
         var setup = federation.Setup;
         int[] chosen = [.. Enumerable.Range(0, Math.Min(examples, setup.Data.Test.Count))];
-        var groups = federation.Devices.GroupBy(d => (Device: d.Ratio > 0 ? d.Device : -1, d.Rank)).Select(g => g.ToArray()).ToList();
+        var groups = federation.Devices.GroupBy(d => d.Ratio > 0 ? d.Device : -1).Select(g => g.ToArray()).ToList();
         var results = workers.Run(groups, (group, backend) =>
         {
             using var model = Merged(federation, group[0], backend);
@@ -33,9 +33,12 @@ internal static class Assessment
         return byDevice;
     }
 
-    /// <summary>The device's model ready to run: pruned, the global adapter merged into the weights.</summary>
+    /// <summary>
+    /// The device's model ready to run: pruned, the global adapter merged into the weights. Merged, a rank costs nothing at run time, so
+    /// it is cut at the largest, as the unpruned reference's is.
+    /// </summary>
     public static Model Merged(Federation federation, DeviceState device, IComputeBackend backend) => DeviceModel.CreateMerged(
-        federation.Setup, backend, device.Kept, federation.DownloadFor(device, device.Rank));
+        federation.Setup, backend, device.Kept, federation.DownloadFor(device, federation.Setup.Options.Rank));
 
     /// <summary>
     /// Time of a test batch through the pruned models over the time through the unpruned one: run in turns, median of each, mean over

@@ -54,6 +54,12 @@ internal sealed class Federation(FederationSetup setup, IPolicy policy, IAggrega
     /// </summary>
     private double Floor(int round) => targetRatio * Math.Min(1, (double)round / _deadline);
 
+    /// <summary>
+    /// The highest ratio a device may end <paramref name="round"/> with: twice the floor. What is removed before the first rounds of
+    /// tuning is chosen blindly and never comes back.
+    /// </summary>
+    private double Ceiling(int round) => targetRatio * Math.Min(1, 2.0 * round / _deadline);
+
     public IReadOnlyList<LocalTask> Plan(int round)
     {
         var tasks = new List<LocalTask>();
@@ -63,7 +69,7 @@ internal sealed class Federation(FederationSetup setup, IPolicy policy, IAggrega
             var random = new DeterministicRandom(_options.Seed, SelectStream, (ulong)round, (ulong)number);
             double lowest = Math.Max(device.Ratio, Floor(round));
             var arm = policy.Select(number, lowest, round - 1, random);
-            arm = arm with { Ratio = Math.Clamp(arm.Ratio, lowest, Math.Max(lowest, targetRatio)) };
+            arm = arm with { Ratio = Math.Clamp(arm.Ratio, lowest, Math.Max(lowest, Ceiling(round))) };
             tasks.Add(new LocalTask(this, device, arm, round));
         }
 

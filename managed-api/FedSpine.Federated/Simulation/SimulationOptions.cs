@@ -32,10 +32,10 @@ public sealed record SimulationOptions
     /// <summary>Fraction of the devices in each round, (0, 1].</summary>
     public double Participation { get; init; } = 0.5;
 
-    public int Rounds { get; init; } = 16;
+    public int Rounds { get; init; } = 18;
 
     /// <summary>Optimizer steps of a participant in a round.</summary>
-    public int LocalSteps { get; init; } = 50;
+    public int LocalSteps { get; init; } = 60;
 
     /// <summary>Local steps between two pruning events.</summary>
     public int PruneInterval { get; init; } = 20;
