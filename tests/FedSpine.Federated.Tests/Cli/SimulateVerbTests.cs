@@ -113,7 +113,7 @@ public sealed class SimulateVerbTests : IDisposable
     {
         var run = Run("--out", Out);
         Assert.Contains($"report: {Path.Combine(Out, "report.html")}", run.Out);
-        foreach (string part in new[] { "Accuracy", "92.5 %", "94.1 %", "−1.6 points", "Virtual time", "Bytes up", "round  1/16", "round 16/16" })
+        foreach (string part in new[] { "Accuracy", "92.5 %", "94.1 %", "−1.6 points", "Virtual time", "Bytes up", "round  1/18", "round 18/18" })
             Assert.Contains(part, run.Out);
         Assert.DoesNotContain('\e', run.Out);
         Assert.All(run.Out.Split('\n').Where(l => !l.Contains("report:")), line => Assert.InRange(line.Length, 0, 80));
