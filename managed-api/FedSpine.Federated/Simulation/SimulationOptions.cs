@@ -58,7 +58,12 @@ public sealed record SimulationOptions
     /// <summary>Largest LoRA rank a policy may pick.</summary>
     public int Rank { get; init; } = 16;
 
-    public int MinRank { get; init; } = 8;
+    /// <summary>Smallest LoRA rank a policy may pick; the default gives way to a smaller <see cref="Rank"/>.</summary>
+    public int MinRank { get; init; } = DefaultMinRank;
+
+    internal const int DefaultMinRank = 8;
+
+    internal int LowestRank => MinRank == DefaultMinRank ? Math.Min(MinRank, Rank) : MinRank;
 
     /// <summary>LoRA scale s = alpha / rank, kept equal for all ranks: alpha is given for <see cref="Rank"/>.</summary>
     public double Alpha { get; init; } = 32;

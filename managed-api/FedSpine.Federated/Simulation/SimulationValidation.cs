@@ -28,7 +28,7 @@ public static class SimulationValidation
         Require(options.PruneInterval >= 1, "prune-interval", options.PruneInterval, "at least 1");
         Require(options.TargetSparsity is >= 0 and <= 0.95, "target-sparsity", options.TargetSparsity, "0 to 0.95");
         Require(options.Rank is >= 1 and <= 4096, "rank", options.Rank, "1 to 4096");
-        Require(options.MinRank >= 1 && options.MinRank <= options.Rank, "min-rank", options.MinRank, $"1 to the rank, {options.Rank}");
+        Require(options.LowestRank >= 1 && options.LowestRank <= options.Rank, "min-rank", options.MinRank, $"1 to the rank, {options.Rank}");
         Require(options.Alpha > 0 && double.IsFinite(options.Alpha), "alpha", options.Alpha, "above 0");
         Require(options.Batch is >= 1 and <= 100_000, "batch", options.Batch, "at least 1");
         Require(options.Length is >= 4 and <= 1_000_000, "length", options.Length, "at least 4 tokens");
@@ -40,7 +40,7 @@ public static class SimulationValidation
         if (!Fleet.Names.Contains(options.Fleet))
             throw new InputException($"--fleet {options.Fleet}: expected {string.Join(", ", Fleet.Names)}");
         AggregatorFactory.Create(options.Aggregation);
-        PolicyFactory.Create(options.Policy, new PolicySpace(options.TargetSparsity, 0, options.MinRank, options.Rank, options.Devices, options.Rounds), (_, _) => 0);
+        PolicyFactory.Create(options.Policy, new PolicySpace(options.TargetSparsity, 0, options.LowestRank, options.Rank, options.Devices, options.Rounds), (_, _) => 0);
         ParseTargets(options.Targets);
         if (options.Partition is { } partition)
             Partition.Check(partition);

@@ -135,7 +135,7 @@ public static class Simulator
     {
         var options = setup.Options;
         bool unpruned = targetRatio == 0;
-        var space = new PolicySpace(targetRatio, PruningRatio.Step(setup.Base.Spec), unpruned ? options.Rank : options.MinRank, options.Rank, options.Devices, options.Rounds);
+        var space = new PolicySpace(targetRatio, PruningRatio.Step(setup.Base.Spec), unpruned ? options.Rank : options.LowestRank, options.Rank, options.Devices, options.Rounds);
         return new Federation(setup, PolicyFactory.Create(policy, space, (device, arm) => -ExpectedSeconds(setup, device, arm)),
             AggregatorFactory.Create(options.Aggregation), targetRatio);
     }
