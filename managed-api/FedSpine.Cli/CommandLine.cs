@@ -15,10 +15,10 @@ internal sealed class CommandLine
     private readonly RootCommand _root = new("Federated LoRA tuning and structured pruning on weak devices.");
     private readonly IVerb[] _verbs;
 
-    public CommandLine(Terminal terminal, SimulateRun simulate, PretrainRun pretrain)
+    public CommandLine(Terminal terminal, IVerb[] verbs)
     {
         _terminal = terminal;
-        _verbs = [new SimulateVerb(terminal, simulate), new PretrainVerb(terminal, pretrain)];
+        _verbs = verbs;
         foreach (var verb in _verbs)
         {
             foreach (var option in verb.Groups.SelectMany(g => g.Options))

@@ -11,7 +11,8 @@ internal static class Program
     {
         Console.OutputEncoding = Encoding.UTF8;
         using var interruption = new Interruption();
-        return new CommandLine(Terminal.OfProcess(), Simulator.Run, Pretrain).Run(arguments, interruption.Token);
+        var terminal = Terminal.OfProcess();
+        return new CommandLine(terminal, Verbs.Create(terminal, Simulator.Run, Pretrain)).Run(arguments, interruption.Token);
     }
 
     private static PretrainResult Pretrain(

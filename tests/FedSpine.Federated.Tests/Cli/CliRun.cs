@@ -29,7 +29,8 @@ internal sealed record CliRun(int Code, string Out, string Error)
     private static CliRun Of(SimulateRun simulate, PretrainRun pretrain, CancellationToken cancel, string[] arguments)
     {
         var (output, error) = (new StringWriter(), new StringWriter());
-        int code = new CommandLine(new Terminal(Open(output), Open(error)), simulate, pretrain).Run(arguments, cancel);
+        var terminal = new Terminal(Open(output), Open(error));
+        int code = new CommandLine(terminal, Verbs.Create(terminal, simulate, pretrain)).Run(arguments, cancel);
         return new CliRun(code, output.ToString(), error.ToString());
     }
 

@@ -1,0 +1,14 @@
+using FedSpine.Engine.Text;
+using FedSpine.Kernels;
+
+namespace FedSpine.Engine.Formats;
+
+/// <summary>A model and its tokenizer wherever they are on disk, by the kind of path: a Hugging Face folder.</summary>
+public static class ModelSource
+{
+    /// <inheritdoc cref="ModelFolder.Load"/>
+    public static LoadedModel Load(IComputeBackend backend, string path, LoadOptions? options = null) => ModelFolder.Load(backend, path, options);
+
+    /// <inheritdoc cref="TextTokenizer.Load"/>
+    public static TextTokenizer LoadTokenizer(string path) => TextTokenizer.Load(path);
+}

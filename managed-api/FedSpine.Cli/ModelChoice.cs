@@ -1,0 +1,41 @@
+using System.CommandLine;
+using FedSpine.Engine;
+using FedSpine.Engine.Formats;
+using FedSpine.Engine.Text;
+using FedSpine.Kernels;
+
+namespace FedSpine.Cli;
+
+/// <summary>--model and --adapter, as every verb that works on one model takes them. One set of instances a verb.</summary>
+internal sealed class ModelChoice
+{
+    public const string Group = "Model";
+
+    public Option<string?> Model { get; } = OptionKinds.FilePath("--model", "FOLDER", "Hugging Face folder");
+
+    public Option<string?> Adapter { get; } = OptionKinds.FilePath("--adapter", "FOLDER", "PEFT folder with a LoRA adapter for it");
+
+    public IReadOnlyList<Option> All => [Model, Adapter];
+
+    /// <summary>Where the model is on disk.</summary>
+    /// <exception cref="InputException">--model is not given.</exception>
+    public string Path(ParseResult parsed) => parsed.GetValue(Model) ?? throw new InputException("--model is missing: give a Hugging Face folder");
+
+    /// <summary>The model with the adapter that was asked for, kept apart from the weights, and its tokenizer; they fit each other.</summary>
+    public (LoadedModel Model, TextTokenizer Tokenizer) Load(ParseResult parsed, IComputeBackend backend, LoadOptions options)
+    {
+        string path = Path(parsed);
+        var tokenizer = ModelSource.LoadTokenizer(path);
+        var loaded = ModelSource.Load(backend, path, options with { Adapter = parsed.GetValue(Adapter) });
+        try
+        {
+            tokenizer.CheckFits(loaded.Model.Spec);
+            return (loaded, tokenizer);
+        }
+        catch
+        {
+            loaded.Model.Dispose();
+            throw;
+        }
+    }
+}
