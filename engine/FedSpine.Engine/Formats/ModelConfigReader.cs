@@ -22,6 +22,7 @@ public static class ModelConfigReader
         int width = json.Int("hidden_size", 1, MaxWidth);
         int vocabulary = json.Int("vocab_size", 1, MaxVocabulary);
         var layers = ReadLayers(json, type, decoder, width);
+        bool bias = type == "llama" && json.Bool("attention_bias", false);
         var spec = new ModelSpec
         {
             Family = family,
@@ -32,9 +33,11 @@ public static class ModelConfigReader
             TypeVocabularySize = decoder ? 0 : json.Int("type_vocab_size", 1, MaxVocabulary, 2),
             Activation = ReadActivation(json, decoder),
             NormEpsilon = json.Float(decoder ? "rms_norm_eps" : "layer_norm_eps", 0, 1, decoder ? 1e-6f : 1e-12f),
-            RopeTheta = ReadRopeTheta(json),
+            RopeTheta = RopeConfig.ReadTheta(json),
+            RopeScaling = decoder ? RopeConfig.ReadScaling(json) : null,
             TieWordEmbeddings = json.Bool("tie_word_embeddings", !decoder),
-            AttentionBias = type == "qwen2",
+            AttentionBias = type == "qwen2" || bias,
+            AttentionOutputBias = bias,
             PadId = ReadTokenId(json, "pad_token_id", vocabulary, type switch { "roberta" => 1, "bert" => 0, _ => null }),
             BosId = ReadTokenId(json, "bos_token_id", vocabulary, type switch { "roberta" => 0, "llama" or "mistral" => 1, _ => null }),
             EosId = ReadTokenId(json, "eos_token_id", vocabulary, type switch { "roberta" or "llama" or "mistral" => 2, _ => null }),
@@ -113,13 +116,6 @@ public static class ModelConfigReader
         ("relu", _) => Activation.Relu,
         var (other, _) => throw json.Error("hidden_act", $"is \"{other}\", expected gelu, gelu_new, gelu_pytorch_tanh, relu or silu"),
     };
-
-    /// <summary>At the top, or (newer folders) inside rope_parameters.</summary>
-    private static float ReadRopeTheta(JsonFields json)
-    {
-        var holder = json.Object("rope_parameters") is { } parameters && parameters.Has("rope_theta") ? parameters : json;
-        return holder.Float("rope_theta", 1, 1e12f, 10000);
-    }
 
     /// <summary>Absent, null or -1: none. A list (LLaMA 3's end tokens): its first.</summary>
     private static int? ReadTokenId(JsonFields json, string field, int vocabulary, int? fallback)

@@ -30,7 +30,9 @@ internal static class ModelConfigWriter
             WriteWhereEqual(json, "num_key_value_heads", spec.Layers.Select(l => l.KeyValueHeads));
             WriteWhereEqual(json, "head_dim", spec.Layers.Select(l => l.HeadSize));
             json.WriteNumber("rms_norm_eps", spec.NormEpsilon);
-            json.WriteNumber("rope_theta", spec.RopeTheta);
+            RopeConfig.Write(json, spec);
+            if (ModelType(spec) == "llama")
+                json.WriteBoolean("attention_bias", spec.AttentionBias);
         }
         else
         {
@@ -59,8 +61,11 @@ internal static class ModelConfigWriter
     {
         ModelFamily.Roberta => "roberta",
         ModelFamily.Bert => "bert",
-        _ => spec.AttentionBias ? "qwen2" : "llama",
+        _ => IsQwen2(spec) ? "qwen2" : "llama",
     };
+
+    /// <summary>Qwen2 has biases on q, k and v; LLaMA has them on the output too, or none.</summary>
+    private static bool IsQwen2(ModelSpec spec) => spec.AttentionBias && !spec.AttentionOutputBias;
 
     private static string Architecture(ModelSpec spec)
     {
@@ -68,7 +73,7 @@ internal static class ModelConfigWriter
         {
             ModelFamily.Roberta => "Roberta",
             ModelFamily.Bert => "Bert",
-            _ => spec.AttentionBias ? "Qwen2" : "Llama",
+            _ => IsQwen2(spec) ? "Qwen2" : "Llama",
         };
         return family + spec.Head switch
         {

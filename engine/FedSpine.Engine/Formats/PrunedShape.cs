@@ -30,10 +30,8 @@ internal static class PrunedShape
         {
             if (layers[i].HeadSize != baseLayers[i].HeadSize)
                 throw json.Error($"head_dim[{i}]", $"is {layers[i].HeadSize}, the base's is {baseLayers[i].HeadSize}");
-            if (!spec.IsDecoder && layers[i].QueryHeads != layers[i].KeyValueHeads)
-                throw json.Error($"num_key_value_heads[{i}]", $"is {layers[i].KeyValueHeads}, an encoder has as many as query heads ({layers[i].QueryHeads})");
-            if (baseLayers[i].QueryHeads % baseLayers[i].KeyValueHeads != 0 || (long)baseLayers[i].QueryHeads * baseLayers[i].HeadSize > int.MaxValue)
-                throw json.Error($"base.num_attention_heads[{i}]", $"is {baseLayers[i].QueryHeads}, of size {baseLayers[i].HeadSize} and with {baseLayers[i].KeyValueHeads} key-value heads: impossible");
+            CheckHeads(json, "", spec.IsDecoder, layers[i], i);
+            CheckHeads(json, "base.", spec.IsDecoder, baseLayers[i], i);
             kept[i] = new KeptGroups(
                 ReadKept(items[i], "query_heads", layers[i].QueryHeads, baseLayers[i].QueryHeads),
                 ReadKept(items[i], "key_value_heads", layers[i].KeyValueHeads, baseLayers[i].KeyValueHeads),
@@ -85,6 +83,14 @@ internal static class PrunedShape
 
         int[] queryHeads = Field("num_attention_heads"), keyValueHeads = Field("num_key_value_heads"), headSizes = Field("head_dim"), channels = Field("intermediate_size");
         return [.. Enumerable.Range(0, count).Select(i => new LayerSpec(queryHeads[i], keyValueHeads[i], headSizes[i], channels[i]))];
+    }
+
+    private static void CheckHeads(JsonFields json, string of, bool decoder, LayerSpec layer, int i)
+    {
+        if (!decoder && layer.QueryHeads != layer.KeyValueHeads)
+            throw json.Error($"{of}num_key_value_heads[{i}]", $"is {layer.KeyValueHeads}, an encoder has as many as query heads ({layer.QueryHeads})");
+        if (layer.QueryHeads % layer.KeyValueHeads != 0 || (long)layer.QueryHeads * layer.HeadSize > int.MaxValue)
+            throw json.Error($"{of}num_attention_heads[{i}]", $"is {layer.QueryHeads}, of size {layer.HeadSize} and with {layer.KeyValueHeads} key-value heads: impossible");
     }
 
     private static int[] ReadKept(JsonFields json, string field, int count, int of)

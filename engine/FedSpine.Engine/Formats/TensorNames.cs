@@ -13,10 +13,11 @@ internal static class TensorNames
 
     /// <summary>
     /// The name itself, then without the base's prefix (saved from RobertaModel), then with TensorFlow's gamma and beta; for a
-    /// vocabulary bias also its tied twin.
+    /// vocabulary bias, and for a decoder's tied word table, also the tied twin.
     /// </summary>
-    public static IEnumerable<string> Candidates(ModelFamily family, string name)
+    public static IEnumerable<string> Candidates(ModelSpec spec, string name)
     {
+        var family = spec.Family;
         yield return name;
         string prefix = ModelNames.Prefix(family) + ".";
         string bare = name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : name;
@@ -30,6 +31,8 @@ internal static class TensorNames
 
         if (name is "lm_head.bias" or "cls.predictions.bias")
             yield return name[..^"bias".Length] + "decoder.bias";
+        if (spec is { TieWordEmbeddings: true, Head: ModelHead.CausalLm } && name == "model.embed_tokens.weight")
+            yield return "lm_head.weight";
     }
 
     /// <summary>Whether the tensor says nothing that the model does not already hold.</summary>

@@ -27,7 +27,7 @@ internal sealed class TensorPlan(Checkpoint checkpoint, ModelConfig config, Mode
         foreach (var parameter in parameters.Where(p => !IsFactor(p)))
         {
             bool ofHead = TensorNames.IsOfHead(spec.Family, parameter.Name);
-            string? source = TensorNames.Candidates(spec.Family, parameter.Name).FirstOrDefault(name => checkpoint.TryGet(name, out _, out _));
+            string? source = TensorNames.Candidates(spec, parameter.Name).FirstOrDefault(name => checkpoint.TryGet(name, out _, out _));
             bool random = newLabels && parameter.Name.StartsWith(outName, StringComparison.Ordinal);
             if (random || (source is null && ofHead && newHead))
                 Initialised.Add(parameter.Name);

@@ -33,7 +33,7 @@ internal sealed class ModelDeclaration(ModelSpec spec, Trainable trainable, Lora
         string name = ModelNames.Layer(spec.Family, layer);
         int width = spec.Width;
         bool decoder = spec.IsDecoder;
-        bool bias = !decoder, attentionBias = bias || spec.AttentionBias;
+        bool bias = !decoder, attentionBias = bias || spec.AttentionBias, outputBias = bias || spec.AttentionOutputBias;
 
         Linear Block(LinearRole role, int rows, GroupAxis rowAxis, int columns, GroupAxis columnAxis, bool hasBias) =>
             DeclareLinear($"{name}.{ModelNames.Linear(spec.Family, role)}", role, layer, rows, rowAxis, columns, columnAxis, hasBias);
@@ -43,7 +43,7 @@ internal sealed class ModelDeclaration(ModelSpec spec, Trainable trainable, Lora
         var query = Block(LinearRole.Query, shape.QuerySize, GroupAxis.QueryHeads, width, GroupAxis.None, attentionBias);
         var key = Block(LinearRole.Key, shape.KeyValueSize, GroupAxis.KeyValueHeads, width, GroupAxis.None, attentionBias);
         var value = Block(LinearRole.Value, shape.KeyValueSize, GroupAxis.KeyValueHeads, width, GroupAxis.None, attentionBias);
-        var output = Block(LinearRole.Output, width, GroupAxis.None, shape.QuerySize, GroupAxis.QueryHeads, bias);
+        var output = Block(LinearRole.Output, width, GroupAxis.None, shape.QuerySize, GroupAxis.QueryHeads, outputBias);
         var attentionNorm = decoderNorm ?? Norm("attention.output.LayerNorm.weight");
         var attentionNormBias = decoder ? null : Norm("attention.output.LayerNorm.bias");
         var decoderFfnNorm = decoder ? Norm("post_attention_layernorm.weight") : null;

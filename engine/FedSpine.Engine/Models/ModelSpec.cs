@@ -8,7 +8,7 @@ public enum ModelFamily
     /// <summary>Post-norm encoder, learned positions starting at 0; checkpoint prefix "bert.".</summary>
     Bert,
 
-    /// <summary>Pre-norm decoder: RMSNorm, RoPE, SwiGLU; also Mistral and Qwen2, which differ by biases; checkpoint prefix "model.".</summary>
+    /// <summary>Pre-norm decoder: RMSNorm, RoPE, SwiGLU; also Mistral and Qwen2, which differ by biases and windows; checkpoint prefix "model.".</summary>
     Llama,
 }
 
@@ -63,10 +63,16 @@ public sealed record ModelSpec
 
     public float RopeTheta { get; init; } = 10000;
 
+    /// <summary>Decoders: null where rotary frequencies are not scaled.</summary>
+    public RopeScaling? RopeScaling { get; init; }
+
     public bool TieWordEmbeddings { get; init; } = true;
 
-    /// <summary>Decoders: whether q, k and v carry biases (Qwen2). Encoders always have biases everywhere.</summary>
+    /// <summary>Decoders: whether q, k and v carry biases (Qwen2, LLaMA with attention_bias). Encoders always have biases everywhere.</summary>
     public bool AttentionBias { get; init; }
+
+    /// <summary>Decoders: whether the attention output carries a bias too (LLaMA with attention_bias).</summary>
+    public bool AttentionOutputBias { get; init; }
 
     public int? PadId { get; init; }
 

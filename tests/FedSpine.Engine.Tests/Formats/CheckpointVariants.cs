@@ -169,6 +169,27 @@ public sealed class CheckpointVariants : IDisposable
     }
 
     [Fact]
+    public void A_tied_word_table_may_lie_under_the_heads_name()
+    {
+        Rewrite("llama", t => t == "lm_head.weight" ? null : t == "model.embed_tokens.weight" ? "lm_head.weight" : t);
+        Refuses("tensor model.embed_tokens.weight [97, 32] is missing");
+        string config = _folder["config.json"];
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true"));
+        using var model = ModelFolder.Load(_backend, _folder.Path).Model;
+        using var original = ModelFolder.Load(_backend, Golden.Case("llama")).Model;
+        Assert.Same(model.Embeddings.Words, model.Head.Out.Weight);
+        Assert.Equal(_backend.Read(original.Embeddings.Words.Value), _backend.Read(model.Embeddings.Words.Value));
+    }
+
+    [Fact]
+    public void A_tensor_in_two_shards_is_refused()
+    {
+        Shard();
+        WriteTensors("llama", "model-00002-of-00002.safetensors", n => n.Contains("layers.1.") || n == "model.norm.weight" ? n : null, []);
+        Refuses("tensor model.norm.weight is also in");
+    }
+
+    [Fact]
     public void Shards_are_put_together()
     {
         Shard();

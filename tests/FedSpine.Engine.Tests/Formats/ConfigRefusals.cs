@@ -13,13 +13,24 @@ public sealed class ConfigRefusals : IDisposable
 
     [Theory]
     // Features that change the arithmetic.
-    [InlineData("llama", "rope_scaling", """{"rope_type":"llama3","factor":8}""", "rope_scaling is of type \"llama3\"")]
-    [InlineData("llama", "rope_scaling", """{"type":"linear","factor":2}""", "rope_scaling is of type \"linear\"")]
+    [InlineData("llama", "rope_scaling", """{"type":"dynamic","factor":2}""", "rope_scaling is of type \"dynamic\": only default, linear and llama3 are supported")]
+    [InlineData("llama", "rope_scaling", """{"rope_type":"longrope","factor":2}""", "rope_scaling is of type \"longrope\"")]
+    [InlineData("llama", "rope_scaling", """{"rope_type":"llama3","factor":8}""", "rope_scaling.low_freq_factor is missing")]
+    [InlineData("llama", "rope_scaling", """{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":4,"original_max_position_embeddings":64}""", "rope_scaling.high_freq_factor is 4, expected more than low_freq_factor 4")]
+    [InlineData("llama", "rope_scaling", """{"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4,"original_max_position_embeddings":0}""", "rope_scaling.original_max_position_embeddings is 0")]
+    [InlineData("llama", "rope_scaling", """{"type":"linear"}""", "rope_scaling.factor is missing")]
+    [InlineData("llama", "rope_scaling", """{"type":"linear","factor":0.5}""", "rope_scaling.factor is 0.5")]
+    [InlineData("llama", "rope_scaling", """{"type":"linear","factor":2,"partial_rotary_factor":0.5}""", "rope_scaling.partial_rotary_factor is 0.5")]
+    [InlineData("llama", "rope_parameters", """{"full_attention":{"rope_type":"linear","factor":2}}""", "rope_parameters.full_attention is an object")]
     [InlineData("llama", "rope_parameters", """{"rope_type":"yarn","rope_theta":1}""", "rope_parameters is of type \"yarn\"")]
-    [InlineData("llama", "partial_rotary_factor", "0.5", "partial_rotary_factor is not 1")]
-    [InlineData("llama", "attention_bias", "true", "attention_bias is true")]
+    [InlineData("llama", "partial_rotary_factor", "0.5", "partial_rotary_factor is 0.5: partly rotated heads")]
     [InlineData("llama", "mlp_bias", "true", "mlp_bias is true")]
-    [InlineData("llama", "quantization_config", """{"bits":4}""", "quantization_config is set")]
+    [InlineData("llama", "quantization_config", """{"bits":4}""", "quantization_config is {\"bits\":4}: quantized checkpoints")]
+    [InlineData("llama", "num_local_experts", "8", "num_local_experts is 8: mixtures of experts")]
+    [InlineData("llama", "use_qk_norm", "true", "use_qk_norm is true: normalised queries and keys")]
+    [InlineData("llama", "final_logit_softcapping", "30.0", "final_logit_softcapping is 30.0: capped logits")]
+    [InlineData("llama", "logits_scaling", "8", "logits_scaling is 8: scaled logits")]
+    [InlineData("llama", "layer_types", """["full_attention","chunked_attention"]""", "layer_types holds \"chunked_attention\"")]
     [InlineData("mistral", "sliding_window", "16", "sliding_window is 16")]
     [InlineData("roberta", "position_embedding_type", "\"relative_key\"", "position_embedding_type is \"relative_key\"")]
     [InlineData("roberta", "is_decoder", "true", "is_decoder is true")]
@@ -86,6 +97,42 @@ public sealed class ConfigRefusals : IDisposable
         Assert.Equal(bias, config.Spec.AttentionBias);
     }
 
+    [Theory]
+    [InlineData("mistral", "Mistral", "sliding_window is missing, which means 4096")] // as MistralConfig
+    [InlineData("mistral", "Mistral", null, "sliding_window", "null")]
+    [InlineData("mistral", "Mistral", null, "sliding_window", "8192")] // no position leaves it
+    [InlineData("qwen2", "Qwen2", null, "sliding_window", "64")]      // use_sliding_window is false
+    [InlineData("qwen2", "Qwen2", "sliding_window is 64", "sliding_window", "64", "use_sliding_window", "true")]
+    [InlineData("qwen2", "Qwen2", "layer_types holds \"sliding_attention\"", "sliding_window", "64", "layer_types", """["full_attention","sliding_attention"]""")]
+    [InlineData("llama", "Llama", null, "num_experts", "0", "logit_scale", "1.0", "quantization_config", "null", "qk_norm", "false", "layer_types", """["full_attention","full_attention"]""")]
+    public void A_feature_counts_only_where_it_is_in_use(string type, string prefix, string? expected, params string[] fields)
+    {
+        Edit("llama", json =>
+        {
+            (json["model_type"], json["architectures"], json["max_position_embeddings"]) = (type, new JsonArray($"{prefix}ForCausalLM"), 8192);
+            for (int i = 0; i < fields.Length; i += 2)
+                json[fields[i]] = JsonNode.Parse(fields[i + 1]);
+        });
+        if (expected is null)
+            Assert.Equal(2, ModelConfigReader.Read(_folder.Path).Spec.Layers.Count);
+        else
+            Assert.Contains(expected, Assert.Throws<InputException>(() => ModelConfigReader.Read(_folder.Path)).Message);
+    }
+
+    [Theory]
+    [InlineData("rope_scaling", """{"type":"linear","factor":4}""", RopeScalingKind.Linear)]
+    [InlineData("rope_scaling", """{"rope_type":"linear","factor":4.0,"type":"linear"}""", RopeScalingKind.Linear)]
+    [InlineData("rope_parameters", """{"rope_type":"linear","factor":4,"rope_theta":10000}""", RopeScalingKind.Linear)]
+    [InlineData("rope_scaling", """{"rope_type":"llama3","factor":4,"low_freq_factor":1,"high_freq_factor":4,"original_max_position_embeddings":8192}""", RopeScalingKind.Llama3)]
+    [InlineData("rope_parameters", """{"rope_type":"llama3","factor":4,"low_freq_factor":1,"high_freq_factor":4,"original_max_position_embeddings":8192,"rope_theta":10000}""", RopeScalingKind.Llama3)]
+    public void Both_spellings_of_scaled_rotary_embeddings_are_read(string field, string value, RopeScalingKind kind)
+    {
+        Edit("llama", json => json[field] = JsonNode.Parse(value));
+        Assert.Equal(new RopeScaling(kind, 4), ModelConfigReader.Read(_folder.Path).Spec.RopeScaling);
+        Edit("llama", json => (json[field], json[field == "rope_scaling" ? "rope_parameters" : "rope_scaling"]) = (JsonNode.Parse(value), JsonNode.Parse("""{"rope_type":"default"}""")));
+        Assert.Contains("rope_scaling contradicts rope_parameters", Assert.Throws<InputException>(() => ModelConfigReader.Read(_folder.Path)).Message);
+    }
+
     [Fact]
     public void Newer_spellings_are_read()
     {
@@ -122,6 +169,8 @@ public sealed class ConfigRefusals : IDisposable
     [InlineData("intermediate_size", "[8,0]", "fedspine.intermediate_size[1] is 0")]
     [InlineData("intermediate_size", "[5,4]", "fedspine.kept[0].channels has 4 entries, the layer has 5")]
     [InlineData("head_dim", "[8,6]", "fedspine.head_dim[1] is 6, the base's is 8")]
+    [InlineData("num_key_value_heads", "[1,3]", "fedspine.num_attention_heads[1] is 2, of size 8 and with 3 key-value heads: impossible")]
+    [InlineData("num_key_value_heads", "[1,2]", "fedspine.kept[1].key_value_heads has 1 entries, the layer has 2")]
     [InlineData("kept", "[]", "fedspine.kept has 0 entries")]
     [InlineData("kept", """[{"query_heads":[0,1],"key_value_heads":[0],"channels":[0,1,3,2]},{}]""", "fedspine.kept[0].channels[3] is 2 after 3")]
     [InlineData("kept", """[{"query_heads":[0,1],"key_value_heads":[0],"channels":[0,1,3,56]},{}]""", "fedspine.kept[0].channels[3] is 56, expected an integer in [0, 55]")]

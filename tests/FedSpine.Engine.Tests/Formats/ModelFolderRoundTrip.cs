@@ -31,6 +31,9 @@ public sealed class ModelFolderRoundTrip : IDisposable
         ["llama causal untied"] = TinyModels.Llama(ModelHead.CausalLm, tied: false),
         ["llama classifier"] = TinyModels.Llama(ModelHead.SequenceClassification),
         ["qwen2 causal"] = TinyModels.Llama(ModelHead.CausalLm, attentionBias: true),
+        ["llama biased"] = TinyModels.Llama(ModelHead.CausalLm, attentionBias: true) with { AttentionOutputBias = true },
+        ["llama linear rope"] = TinyModels.Llama(ModelHead.CausalLm) with { RopeScaling = new RopeScaling(RopeScalingKind.Linear, 2.5f) },
+        ["llama3 rope"] = TinyModels.Llama(ModelHead.CausalLm) with { RopeScaling = new RopeScaling(RopeScalingKind.Llama3, 32, 1.5f, 5, 64) },
         ["equal layers"] = TinyModels.Llama(ModelHead.CausalLm) with { Layers = [new LayerSpec(4, 2, 6, 9), new LayerSpec(4, 2, 6, 9)], BosId = 1, EosId = 2, RopeTheta = 5e5f, NormEpsilon = 1e-6f },
         ["equal encoder layers"] = TinyModels.Roberta(ModelHead.SequenceClassification) with { Activation = Activation.Relu, Layers = [new LayerSpec(3, 3, 4, 10), new LayerSpec(3, 3, 4, 10)], Labels = ["nein", "ja", "vielleicht \"ü\""] },
     };

@@ -43,7 +43,7 @@ public sealed class GradientFiniteDifferences : IDisposable
     public void Llama_causal_lm_untied_with_dropout() => Check(TinyModels.Llama(ModelHead.CausalLm, tied: false), new TrainingOptions { Dropout = 0.1f }, 9, 4);
 
     [Fact]
-    public void Llama_classification_with_attention_bias() => Check(TinyModels.Llama(ModelHead.SequenceClassification, attentionBias: true), 7, 2, 5);
+    public void Llama_classification_with_attention_bias() => Check(TinyModels.Llama(ModelHead.SequenceClassification, attentionBias: true) with { AttentionOutputBias = true }, 7, 2, 5);
 
     [Fact]
     public void Llama_classification_of_one_token() => Check(TinyModels.Llama(ModelHead.SequenceClassification), 1, 1);

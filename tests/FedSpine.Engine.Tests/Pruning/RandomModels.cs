@@ -10,7 +10,11 @@ namespace FedSpine.Engine.Tests.Pruning;
 internal static class RandomModels
 {
     /// <summary>Unequal layers; decoders with grouped-query attention of one to three query heads a group.</summary>
-    public static ModelSpec Spec(DeterministicRandom random, int layers, bool decoder, int width = 16, int maxFfn = 40) => new()
+    public static ModelSpec Spec(DeterministicRandom random, int layers, bool decoder, int width = 16, int maxFfn = 40) =>
+        Spec(random, layers, decoder, width, maxFfn, biases: random.NextInt(4));
+
+    /// <param name="biases">1: on q, k, v; 2: on the attention output too; otherwise none (decoders).</param>
+    private static ModelSpec Spec(DeterministicRandom random, int layers, bool decoder, int width, int maxFfn, int biases) => new()
     {
         Family = decoder ? ModelFamily.Llama : random.NextInt(2) == 0 ? ModelFamily.Roberta : ModelFamily.Bert,
         Head = decoder ? ModelHead.CausalLm : ModelHead.SequenceClassification,
@@ -21,7 +25,8 @@ internal static class RandomModels
         Activation = decoder ? Activation.Silu : Activation.Gelu,
         PadId = 1,
         TieWordEmbeddings = false,
-        AttentionBias = decoder && random.NextInt(2) == 0,
+        AttentionBias = decoder && (biases == 1 || biases == 2),
+        AttentionOutputBias = decoder && biases == 2,
         Labels = decoder ? [] : ["a", "b", "c"],
         Layers = [.. Enumerable.Range(0, layers).Select(_ => Layer(random, decoder, maxFfn))],
     };
