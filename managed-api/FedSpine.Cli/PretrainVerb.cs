@@ -25,7 +25,7 @@ internal sealed class PretrainVerb : IVerb
     private readonly PretrainRun _run;
     private readonly Setting<PretrainOptions>[] _settings = PretrainSettings.Create();
     private readonly Option<string?> _data = OptionKinds.FilePath("--data", "FILE", "text: plain, or a column of a TSV, CSV or JSONL file (default: the bundled sample's unlabelled text)");
-    private readonly Option<string?> _textColumn = OptionKinds.Text("--text-column", "COLUMN", "name or 0-based number (default: found by the usual names)");
+    private readonly DataChoice _columns = new();
     private readonly Option<string?> _out = OptionKinds.FilePath("--out", "FOLDER", "Hugging Face folder to write, which must not hold a model yet (default: runs/pretrain-NNN, the next free number)");
 
     public PretrainVerb(Terminal terminal, PretrainRun run)
@@ -34,7 +34,7 @@ internal sealed class PretrainVerb : IVerb
         _run = run;
         Groups =
         [
-            ("Text and output", [_data, _textColumn, _out]),
+            ("Text and output", [_data, .. _columns.Unlabelled, _out]),
             .. _settings.GroupBy(s => s.Heading).Select(g => (g.Key, (IReadOnlyList<Option>)[.. g.Select(s => s.Option)])),
             (CommonOptions.Group, [.. Common.All]),
         ];
@@ -96,9 +96,9 @@ internal sealed class PretrainVerb : IVerb
     private IReadOnlyList<string> ReadTexts(ParseResult parsed, ulong seed)
     {
         if (parsed.GetValue(_data) is { } path)
-            return [.. DataFile.Read(path, new DataOptions { TextColumn = parsed.GetValue(_textColumn) }).SelectMany(r => r.TextPair is null ? [r.Text] : new[] { r.Text, r.TextPair })];
-        if (parsed.GetValue(_textColumn) is not null)
-            throw new InputException("--text-column is for --data, which is not given");
+            return [.. DataFile.Read(path, _columns.Read(parsed)).SelectMany(r => r.TextPair is null ? [r.Text] : new[] { r.Text, r.TextPair })];
+        if (_columns.FirstGiven(parsed) is { } option)
+            throw new InputException($"{option.Name} is for --data, which is not given");
         return [.. SampleCorpus.Unlabelled(seed).Take(SampleTexts)];
     }
 

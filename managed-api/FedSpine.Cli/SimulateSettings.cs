@@ -1,4 +1,6 @@
 using FedSpine.Engine.Pruning;
+using FedSpine.Engine.Tasks;
+using FedSpine.Engine.Text;
 using FedSpine.Federated.Simulation;
 using static FedSpine.Cli.OptionKinds;
 
@@ -20,15 +22,22 @@ internal static class SimulateSettings
             (o, v) => o with { Data = v }),
         new Setting<SimulationOptions, string?>(FilePath("--eval-data", "FILE", "test data (default: a tenth of the training data is held out)"), Data,
             (o, v) => o with { EvalData = v }),
-        new Setting<SimulationOptions, SimulationTask?>(Choice("--task", $"what to learn (default: classification)",
-            ("classification", SimulationTask.Classification), ("causal-lm", SimulationTask.CausalLm)), Data,
+        new Setting<SimulationOptions, TaskKind?>(Choice("--task", $"what to learn (default: classification)",
+            ("classification", TaskKind.Classification), ("causal-lm", TaskKind.CausalLm)), Data,
             (o, v) => o with { Task = v!.Value }),
         new Setting<SimulationOptions, string?>(Text("--text-column", "COLUMN", "name or 0-based number (default: found by the usual names)"), Data,
             (o, v) => o with { TextColumn = v }),
+        new Setting<SimulationOptions, string?>(Text("--pair-column", "COLUMN", "second text of a pair, or the answer to a prompt (default: found by the usual names)"), Data,
+            (o, v) => o with { PairColumn = v }),
         new Setting<SimulationOptions, string?>(Text("--label-column", "COLUMN", "name or 0-based number (default: found by the usual names)"), Data,
             (o, v) => o with { LabelColumn = v }),
         new Setting<SimulationOptions, string?>(Text("--domain-column", "COLUMN", "name or 0-based number of the column that the partition 'domains' splits by"), Data,
             (o, v) => o with { DomainColumn = v }),
+
+        new Setting<SimulationOptions, DataFormat?>(DataChoice.Format(), Data,
+            (o, v) => o with { DataFormat = v!.Value }),
+        new Setting<SimulationOptions, DataEncoding?>(DataChoice.Encoding(), Data,
+            (o, v) => o with { Encoding = v!.Value }),
 
         new Setting<SimulationOptions, int?>(Integer("--devices", "N", $"virtual devices (default: {Defaults.Devices})"), Fleet,
             (o, v) => o with { Devices = v!.Value }),

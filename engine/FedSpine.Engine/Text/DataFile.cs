@@ -22,7 +22,7 @@ public static class DataFile
         {
             DataFormat.Tsv => Table(path, TableText.ReadTsv(path, text, options.Quoted), options, labelled),
             DataFormat.Csv => Table(path, options.Quoted == false ? TableText.ReadPlain(text, ',') : TableText.ReadQuoted(path, text, ','), options, labelled),
-            DataFormat.JsonLines => JsonLines.Read(path, text, options, labelled),
+            DataFormat.Jsonl => JsonLines.Read(path, text, options, labelled),
             DataFormat.LabelFirst => LabelFirst(path, text),
             _ => Documents(text, options.Documents),
         };
@@ -44,7 +44,7 @@ public static class DataFile
     {
         ".tsv" => DataFormat.Tsv,
         ".csv" => DataFormat.Csv,
-        ".jsonl" or ".ndjson" => DataFormat.JsonLines,
+        ".jsonl" or ".ndjson" => DataFormat.Jsonl,
         ".all" => DataFormat.LabelFirst,
         _ => DataFormat.Text,
     };

@@ -8,7 +8,7 @@ public enum DataFormat
     Csv,
 
     /// <summary>One JSON object a line.</summary>
-    JsonLines,
+    Jsonl,
 
     /// <summary>Plain text, cut into documents as <see cref="DataOptions.Documents"/> says.</summary>
     Text,

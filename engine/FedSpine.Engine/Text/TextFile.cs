@@ -21,7 +21,7 @@ internal static class TextFile
         catch (DecoderFallbackException e)
         {
             int at = FirstInvalid(bytes);
-            throw InputException.InFile($"{file}:{bytes[..at].Count((byte)'\n') + 1}", $"not UTF-8 (byte 0x{bytes[at]:X2}); is it another encoding, such as latin-1?", e);
+            throw InputException.InFile($"{file}:{bytes[..at].Count((byte)'\n') + 1}", $"not UTF-8 (byte 0x{bytes[at]:X2}); is it another encoding, such as latin1?", e);
         }
     }
 

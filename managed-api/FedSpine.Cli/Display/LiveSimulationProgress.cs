@@ -1,3 +1,4 @@
+using FedSpine.Engine.Tasks;
 using FedSpine.Federated.Reporting;
 using FedSpine.Federated.Simulation;
 using Spectre.Console;
@@ -39,7 +40,7 @@ internal sealed class LiveSimulationProgress(SimulationOptions options, Cancella
         lock (_lock)
         {
             (_round, _part, _last) = (round.Round, 0, round);
-            _quality = (options.Task == SimulationTask.CausalLm ? round.Perplexity : round.Accuracy) ?? _quality;
+            _quality = (options.Task == TaskKind.CausalLm ? round.Perplexity : round.Accuracy) ?? _quality;
         }
     }
 
@@ -80,7 +81,7 @@ internal sealed class LiveSimulationProgress(SimulationOptions options, Cancella
     {
         if (_last is null)
             return "  [grey]no round finished yet[/]";
-        string quality = options.Task == SimulationTask.CausalLm ? $"perplexity {Units.Significant(_quality)}" : $"accuracy {Units.Percent(_quality)}";
+        string quality = options.Task == TaskKind.CausalLm ? $"perplexity {Units.Significant(_quality)}" : $"accuracy {Units.Percent(_quality)}";
         return $"  mean ratio [bold]{Units.Percent(_last.MeanSparsity)}[/]  {(_quality is null ? "" : $"{quality}  ")}virtual time {Units.Duration(_last.VirtualSeconds)}";
     }
 }

@@ -1,3 +1,4 @@
+using FedSpine.Engine.Tasks;
 using FedSpine.Federated.Reporting;
 using FedSpine.Federated.Simulation;
 
@@ -23,7 +24,7 @@ internal sealed class PlainSimulationProgress(TextWriter output, SimulationOptio
 
     public void RoundFinished(RoundRecord round)
     {
-        string quality = options.Task == SimulationTask.CausalLm
+        string quality = options.Task == TaskKind.CausalLm
             ? $"perplexity {Units.Significant(round.Perplexity),6}" : $"accuracy {Units.Percent(round.Accuracy),6}";
         output.WriteLine($"round {round.Round.ToString().PadLeft(_digits)}/{options.Rounds}  mean ratio {Units.Percent(round.MeanSparsity),6}  {quality}  "
             + $"virtual {Units.Duration(round.VirtualSeconds),8}  {Units.Duration(round.WallSeconds),6}");

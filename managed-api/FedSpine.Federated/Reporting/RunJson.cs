@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using FedSpine.Engine.Tasks;
+using FedSpine.Engine.Text;
 using FedSpine.Federated.Simulation;
 
 namespace FedSpine.Federated.Reporting;
@@ -14,7 +16,7 @@ namespace FedSpine.Federated.Reporting;
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip,
     ReadCommentHandling = JsonCommentHandling.Skip,
     AllowTrailingCommas = true,
-    Converters = [typeof(KebabCaseTask)])]
+    Converters = [typeof(KebabCase<TaskKind>), typeof(KebabCase<DataFormat>), typeof(KebabCase<DataEncoding>)])]
 [JsonSerializable(typeof(SimulationOptions))]
 [JsonSerializable(typeof(RunSummary))]
 [JsonSerializable(typeof(RoundRecord))]
@@ -27,4 +29,4 @@ public sealed partial class RunJson : JsonSerializerContext
     public static RunJson Indented => _indented ??= new RunJson(new JsonSerializerOptions(Default.Options) { WriteIndented = true });
 }
 
-internal sealed class KebabCaseTask() : JsonStringEnumConverter<SimulationTask>(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false);
+internal sealed class KebabCase<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false) where T : struct, Enum;

@@ -1,3 +1,4 @@
+using FedSpine.Engine.Tasks;
 using FedSpine.Federated.Simulation;
 
 namespace FedSpine.Federated.Reporting;
@@ -31,7 +32,7 @@ public sealed class RunReport
     /// <summary>Device classes in alphabetical order; a class's place decides its colour.</summary>
     public IReadOnlyList<string> Classes { get; }
 
-    public bool IsPerplexity => Options.Task == SimulationTask.CausalLm;
+    public bool IsPerplexity => Options.Task == TaskKind.CausalLm;
 
     public bool HasReference => Summary.VirtualSecondsUnpruned is not null;
 

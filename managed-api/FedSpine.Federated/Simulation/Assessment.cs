@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using FedSpine.Engine.Models;
+using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Training;
 using FedSpine.Kernels;
 

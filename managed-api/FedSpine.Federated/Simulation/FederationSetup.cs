@@ -1,4 +1,5 @@
 using FedSpine.Engine.Models;
+using FedSpine.Engine.Tasks;
 using FedSpine.Federated.Aggregation;
 
 namespace FedSpine.Federated.Simulation;

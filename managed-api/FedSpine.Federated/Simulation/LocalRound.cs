@@ -2,6 +2,7 @@ using FedSpine.Engine;
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Engine.Pruning;
+using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Training;
 using FedSpine.Federated.Aggregation;
 using FedSpine.Kernels;
@@ -54,8 +55,7 @@ internal static class LocalRound
         var (federation, device, arm) = (task.Federation, task.Device, task.Arm);
         var setup = federation.Setup;
         var options = setup.Options;
-        var keys = (ReadOnlySpan<ulong>)[DataStream, (ulong)task.Round, (ulong)device.Device];
-        var minibatches = new Minibatches(device.Examples, options.Batch, new DeterministicRandom(options.Seed, keys));
+        var minibatches = new Minibatches(device.Examples, options.Batch, options.Seed, DataStream, (ulong)task.Round, (ulong)device.Device);
         int maxB = Math.Min(options.Batch, device.Examples.Length);
         var batch = new Batch(maxB, setup.Data.MaxLength);
         var training = Training(options, task.Round);

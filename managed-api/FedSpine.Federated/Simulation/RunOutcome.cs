@@ -2,6 +2,7 @@ using System.Diagnostics;
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Engine.Pruning;
+using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Training;
 using FedSpine.Federated.Reporting;
 
@@ -16,7 +17,7 @@ internal sealed record RunOutcome(
 
     private SimulationOptions Options => Pruned.Setup.Options;
 
-    private bool Language => Options.Task == SimulationTask.CausalLm;
+    private bool Language => Options.Task == TaskKind.CausalLm;
 
     public RunSummary Summarise(double wallSeconds)
     {

@@ -1,10 +1,7 @@
-namespace FedSpine.Federated.Simulation;
+using FedSpine.Engine.Tasks;
+using FedSpine.Engine.Text;
 
-public enum SimulationTask
-{
-    Classification,
-    CausalLm,
-}
+namespace FedSpine.Federated.Simulation;
 
 /// <summary>Everything that decides a run, and nothing else: the run folder's config.json. Repeating it repeats the run.</summary>
 public sealed record SimulationOptions
@@ -18,14 +15,20 @@ public sealed record SimulationOptions
     /// <summary>Test data; null: a tenth of the training data is held out.</summary>
     public string? EvalData { get; init; }
 
-    public SimulationTask Task { get; init; } = SimulationTask.Classification;
+    public TaskKind Task { get; init; } = TaskKind.Classification;
 
     /// <summary>Column names or 0-based numbers; null: found by the usual names.</summary>
     public string? TextColumn { get; init; }
 
+    public string? PairColumn { get; init; }
+
     public string? LabelColumn { get; init; }
 
     public string? DomainColumn { get; init; }
+
+    public DataFormat DataFormat { get; init; }
+
+    public DataEncoding Encoding { get; init; }
 
     public int Devices { get; init; } = 8;
 

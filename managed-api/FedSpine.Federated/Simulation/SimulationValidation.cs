@@ -3,6 +3,7 @@ using FedSpine.Engine;
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Engine.Pruning;
+using FedSpine.Engine.Tasks;
 using FedSpine.Federated.Aggregation;
 using FedSpine.Federated.Policies;
 
@@ -17,7 +18,7 @@ public static class SimulationValidation
         RequirePath("model", options.Model);
         RequirePath("data", options.Data);
         RequirePath("eval-data", options.EvalData);
-        if (options.Task == SimulationTask.CausalLm && options.Model is null)
+        if (options.Task == TaskKind.CausalLm && options.Model is null)
             throw new InputException("--task causal-lm: the bundled sample is an encoder; give a decoder with --model");
         if (options.Model is not null && options.Data is null)
             throw new InputException("--model without --data: give the text to tune it on");

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using FedSpine.Engine;
 using FedSpine.Engine.Models;
 using FedSpine.Engine.Pruning;
+using FedSpine.Engine.Tasks;
 using FedSpine.Federated.Aggregation;
 using FedSpine.Federated.Policies;
 using FedSpine.Federated.Reporting;
@@ -95,7 +96,7 @@ public static class Simulator
 
         if (round % options.EvaluateEvery == 0 || round == options.Rounds)
         {
-            bool language = options.Task == SimulationTask.CausalLm;
+            bool language = options.Task == TaskKind.CausalLm;
             var evaluations = Assessment.Evaluate(pruned, options.EvaluateExamples, workers, cancel);
             record = record with
             {
@@ -120,9 +121,9 @@ public static class Simulator
     {
         var data = task.Data;
         bool hasDomains = data.Domains.Count > 1;
-        string partition = options.Partition ?? (hasDomains ? "domains" : data.Task == SimulationTask.Classification ? "dirichlet:1" : "iid");
+        string partition = options.Partition ?? (hasDomains ? "domains" : data.Task == TaskKind.Classification ? "dirichlet:1" : "iid");
         var shares = Partition.Split(partition, options.Devices, data.Train.Count,
-            data.Task == SimulationTask.Classification ? [.. data.Train.Select(e => e.Label)] : null,
+            data.Task == TaskKind.Classification ? [.. data.Train.Select(e => e.Label)] : null,
             data.Domains.Count > 0 ? [.. data.Train.Select(e => e.Domain)] : null, options.Seed);
         double reachable = PruningRatio.Max(task.Model.Spec);
         if (options.TargetSparsity > reachable)

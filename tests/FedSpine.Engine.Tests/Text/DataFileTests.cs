@@ -56,7 +56,7 @@ public sealed class DataFileTests : IDisposable
     {
         string path = _folder.Write("trec.all", Encoding.Latin1.GetBytes("0 Who is Zo\u00eb ?\n1 caf\u00e9\n"));
         Assert.Equal([new("Who is Zoë ?", null, "0", null, 1), new("café", null, "1", null, 2)], DataFile.Read(path, new DataOptions { Encoding = DataEncoding.Latin1 }));
-        Assert.Equal($"{path}:1: not UTF-8 (byte 0xEB); is it another encoding, such as latin-1?", Assert.Throws<InputException>(() => DataFile.Read(path)).Message);
+        Assert.Equal($"{path}:1: not UTF-8 (byte 0xEB); is it another encoding, such as latin1?", Assert.Throws<InputException>(() => DataFile.Read(path)).Message);
         Assert.Contains("t.txt:2: a label alone", Error("t.txt", "0 a\n1\n", new DataOptions { Format = DataFormat.LabelFirst }));
         Assert.Contains("t.txt:2: no label", Error("t.txt", "0 a\n b\n", new DataOptions { Format = DataFormat.LabelFirst }));
     }

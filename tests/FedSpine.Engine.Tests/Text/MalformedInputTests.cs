@@ -6,7 +6,7 @@ namespace FedSpine.Engine.Tests.Text;
 /// <summary>Valid files with a few bytes changed, removed, repeated or cut off: read, or refused by name, nothing else.</summary>
 public sealed class MalformedInputTests
 {
-    private static readonly DataFormat[] Formats = [DataFormat.Auto, DataFormat.Tsv, DataFormat.Csv, DataFormat.JsonLines, DataFormat.LabelFirst, DataFormat.Text];
+    private static readonly DataFormat[] Formats = [DataFormat.Auto, DataFormat.Tsv, DataFormat.Csv, DataFormat.Jsonl, DataFormat.LabelFirst, DataFormat.Text];
 
     [Fact]
     public void Data_files()

@@ -1,4 +1,5 @@
 using FedSpine.Cli.Display;
+using FedSpine.Engine.Tasks;
 using FedSpine.Federated.Simulation;
 using FedSpine.Federated.Tests.Reporting;
 using Spectre.Console;
@@ -16,9 +17,9 @@ public class LiveDisplayTests
     }
 
     [Theory]
-    [InlineData(SimulationTask.Classification)]
-    [InlineData(SimulationTask.CausalLm)]
-    public void A_run_is_followed_in_eighty_columns(SimulationTask task)
+    [InlineData(TaskKind.Classification)]
+    [InlineData(TaskKind.CausalLm)]
+    public void A_run_is_followed_in_eighty_columns(TaskKind task)
     {
         var run = new SyntheticRun { Task = task, Rounds = 120 }.Build();
         using var source = new CancellationTokenSource();
@@ -35,7 +36,7 @@ public class LiveDisplayTests
             Assert.Contains("mean ratio", Plain(progress, 80)[1]);
         }
 
-        Assert.Contains(task == SimulationTask.CausalLm ? "perplexity" : "accuracy", Plain(progress, 80)[1]);
+        Assert.Contains(task == TaskKind.CausalLm ? "perplexity" : "accuracy", Plain(progress, 80)[1]);
         progress.Phase("final evaluation", 120);
         Assert.Contains("final evaluation", Plain(progress, 80)[0]);
         source.Cancel();

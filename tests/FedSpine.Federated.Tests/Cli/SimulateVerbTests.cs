@@ -2,6 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using FedSpine.Cli;
 using FedSpine.Engine;
+using FedSpine.Engine.Tasks;
+using FedSpine.Engine.Text;
 using FedSpine.Federated.Reporting;
 using FedSpine.Federated.Simulation;
 
@@ -40,7 +42,8 @@ public sealed class SimulateVerbTests : IDisposable
         string file = Config("{}");
         var expected = new SimulationOptions
         {
-            Model = _root, Data = file, EvalData = file, Task = SimulationTask.CausalLm, TextColumn = "text", LabelColumn = "1", DomainColumn = "topic",
+            Model = _root, Data = file, EvalData = file, Task = TaskKind.CausalLm, TextColumn = "text", PairColumn = "2", LabelColumn = "1", DomainColumn = "topic",
+            DataFormat = DataFormat.LabelFirst, Encoding = DataEncoding.Latin1,
             Devices = 3, Participation = 1, Rounds = 2, LocalSteps = 5, PruneInterval = 4, TargetSparsity = 0.25, Policy = "random", Aggregation = "flora",
             Partition = "dirichlet:0.3", Criterion = "magnitude", Rank = 8, MinRank = 1, Alpha = 16.5, Targets = "query,value", Batch = 7, Length = 33,
             LearningRate = 1e-4, Fleet = "uniform", EvaluateEvery = 3, EvaluateExamples = 99, Reference = false, TargetAccuracy = 4.5, Seed = 18446744073709551615,
@@ -49,7 +52,7 @@ public sealed class SimulateVerbTests : IDisposable
             Assert.False(Equals(property.GetValue(expected), property.GetValue(new SimulationOptions())), $"{property.Name} is not in this test");
 
         var run = Run("--out", Out, "--threads", "2", "--model", _root, "--data", file, "--eval-data", file, "--task", "causal-lm", "--text-column", "text",
-            "--label-column", "1", "--domain-column", "topic", "--devices", "3", "--participation", "1", "--rounds", "2", "--local-steps", "5",
+            "--pair-column", "2", "--data-format", "label-first", "--encoding", "latin1", "--label-column", "1", "--domain-column", "topic", "--devices", "3", "--participation", "1", "--rounds", "2", "--local-steps", "5",
             "--prune-interval", "4", "--target-sparsity", "0.25", "--policy", "random", "--aggregation", "flora", "--partition", "dirichlet:0.3",
             "--criterion", "magnitude", "--rank", "8", "--min-rank", "1", "--alpha", "16.5", "--targets", "query,value", "--batch", "7", "--length", "33",
             "--lr", "1e-4", "--fleet", "uniform", "--evaluate-every", "3", "--evaluate-examples", "99", "--no-reference", "--target-accuracy", "4.5",

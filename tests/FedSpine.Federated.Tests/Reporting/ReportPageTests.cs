@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using FedSpine.Engine.Tasks;
 using FedSpine.Federated.Reporting;
 using FedSpine.Federated.Simulation;
 
@@ -14,7 +15,7 @@ public partial class ReportPageTests
     {
         ["eight devices"] = new(),
         ["eighty devices"] = new() { Devices = 80, Rounds = 30, Participation = 0.25, Layers = 12 },
-        ["causal LM"] = new() { Task = SimulationTask.CausalLm },
+        ["causal LM"] = new() { Task = TaskKind.CausalLm },
         ["one device, one round"] = new() { Devices = 1, Rounds = 1, Participation = 1, Layers = 1 },
         ["no reference, no arms"] = new() { Reference = false, Arms = false },
         ["never evaluated"] = new() { Evaluated = false, Reference = false },
@@ -69,7 +70,7 @@ public partial class ReportPageTests
     [Fact]
     public void A_diverged_run_still_has_a_report()
     {
-        var run = new SyntheticRun { Task = SimulationTask.CausalLm }.Build();
+        var run = new SyntheticRun { Task = TaskKind.CausalLm }.Build();
         var rounds = run.Rounds.Select(r => r with
         {
             Perplexity = double.PositiveInfinity, AggregationError = double.NaN, RoundSeconds = r.Round == 3 ? double.NaN : r.RoundSeconds,

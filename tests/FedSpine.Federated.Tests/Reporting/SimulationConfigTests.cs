@@ -1,4 +1,5 @@
 using FedSpine.Engine;
+using FedSpine.Engine.Tasks;
 using FedSpine.Federated.Reporting;
 using FedSpine.Federated.Simulation;
 
@@ -14,7 +15,7 @@ public sealed class SimulationConfigTests : IDisposable
     public void Left_out_keys_have_their_defaults()
     {
         File.WriteAllText(_path, """{ "rounds": 3, "task": "causal-lm", "targetAccuracy": 0.9, /* why not */ "model": null, }""");
-        Assert.Equal(new SimulationOptions { Rounds = 3, Task = SimulationTask.CausalLm, TargetAccuracy = 0.9 }, SimulationConfig.Read(_path));
+        Assert.Equal(new SimulationOptions { Rounds = 3, Task = TaskKind.CausalLm, TargetAccuracy = 0.9 }, SimulationConfig.Read(_path));
     }
 
     [Theory]
@@ -51,6 +52,6 @@ public sealed class SimulationConfigTests : IDisposable
         "fedspine simulate --model 'my models/it'\\''s' --task causal-lm --target-sparsity 0.25 --lr 0.001 --no-reference --seed 9",
         RepeatCommand.For(new SimulationOptions
         {
-            Model = "my models/it's", Task = SimulationTask.CausalLm, TargetSparsity = 0.25, LearningRate = 0.001, Reference = false, Seed = 9,
+            Model = "my models/it's", Task = TaskKind.CausalLm, TargetSparsity = 0.25, LearningRate = 0.001, Reference = false, Seed = 9,
         }));
 }

@@ -1,4 +1,5 @@
 using FedSpine.Engine;
+using FedSpine.Engine.Tasks;
 using FedSpine.Federated.Policies;
 using FedSpine.Federated.Reporting;
 using FedSpine.Federated.Simulation;
@@ -16,7 +17,7 @@ public sealed record SyntheticRun
 
     public int Layers { get; init; } = 4;
 
-    public SimulationTask Task { get; init; } = SimulationTask.Classification;
+    public TaskKind Task { get; init; } = TaskKind.Classification;
 
     public bool Reference { get; init; } = true;
 
@@ -57,8 +58,8 @@ public sealed record SyntheticRun
             rounds.Add(new RoundRecord
             {
                 Round = round, VirtualSeconds = time, RoundSeconds = seconds, SlowestDevice = participants.MaxBy(p => p.Seconds)!.Device,
-                Accuracy = evaluated && Task == SimulationTask.Classification ? Accuracy(round, 0.93) + random.NextDouble(-0.01, 0.01) : null,
-                Perplexity = evaluated && Task == SimulationTask.CausalLm ? Perplexity(round, 5.2) : null,
+                Accuracy = evaluated && Task == TaskKind.Classification ? Accuracy(round, 0.93) + random.NextDouble(-0.01, 0.01) : null,
+                Perplexity = evaluated && Task == TaskKind.CausalLm ? Perplexity(round, 5.2) : null,
                 TestLoss = evaluated ? 0.3 : null, MeanSparsity = sparsity.Average(), AggregationError = 0.4 / Math.Sqrt(round) * random.NextDouble(0.8, 1.2),
                 Participants = participants, Sparsity = [.. sparsity], WallSeconds = 2,
             });
@@ -89,9 +90,9 @@ public sealed record SyntheticRun
     private DeviceRecord Device(int device, double sparsity, int rank, int plays, DeterministicRandom random) => new()
     {
         Device = device, Class = ClassOf(device), Domain = Domain, Examples = 240 + device,
-        LabelCounts = Task == SimulationTask.Classification ? [120 + device, 120] : [], RoundsPlayed = plays, Sparsity = sparsity, Rank = rank,
+        LabelCounts = Task == TaskKind.Classification ? [120 + device, 120] : [], RoundsPlayed = plays, Sparsity = sparsity, Rank = rank,
         Parameters = (long)(1_200_000 * (1 - sparsity * 0.7)),
-        Accuracy = Task == SimulationTask.Classification ? 0.92 : null, Perplexity = Task == SimulationTask.CausalLm ? 5.3 : null,
+        Accuracy = Task == TaskKind.Classification ? 0.92 : null, Perplexity = Task == TaskKind.CausalLm ? 5.3 : null,
         QueryHeads = [.. Enumerable.Range(0, Layers).Select(l => l == 0 ? Heads : 2 + random.NextInt(5))],
         KeyValueHeads = [.. Enumerable.Range(0, Layers).Select(l => l == 0 ? Heads : 4)],
         FfnWidths = [.. Enumerable.Range(0, Layers).Select(l => l == 0 ? Width : 128 + 32 * random.NextInt(8))],
@@ -114,7 +115,7 @@ public sealed record SyntheticRun
 
     private RunSummary Summary(List<RoundRecord> rounds, List<DeviceRecord> devices, double time)
     {
-        bool labels = Task == SimulationTask.Classification;
+        bool labels = Task == TaskKind.Classification;
         long up = rounds.Sum(r => r.Participants.Sum(p => p.BytesUp)), down = rounds.Sum(r => r.Participants.Sum(p => p.BytesDown));
         return new RunSummary
         {

@@ -1,4 +1,5 @@
 using FedSpine.Engine.Models;
+using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Training;
 using FedSpine.Federated.Reporting;
 using FedSpine.Federated.Sample;
@@ -55,7 +56,7 @@ public sealed class TinyWorld : IDisposable
 
     public SimulationOptions CausalLm => Classification with
     {
-        Model = Path.Combine(Root, "decoder"), Data = Plain, Task = SimulationTask.CausalLm, TargetSparsity = 0.3,
+        Model = Path.Combine(Root, "decoder"), Data = Plain, Task = TaskKind.CausalLm, TargetSparsity = 0.3,
     };
 
     public string NewFolder() => Path.Combine(Root, $"run-{Interlocked.Increment(ref _number)}");
