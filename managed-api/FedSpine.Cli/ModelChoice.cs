@@ -11,11 +11,15 @@ internal sealed class ModelChoice
 {
     public const string Group = "Model";
 
-    public Option<string?> Model { get; } = OptionKinds.FilePath("--model", "FOLDER", "Hugging Face folder");
+    public Option<string?> Model { get; } = CreateModel();
 
-    public Option<string?> Adapter { get; } = OptionKinds.FilePath("--adapter", "FOLDER", "PEFT folder with a LoRA adapter for it");
+    public Option<string?> Adapter { get; } = CreateAdapter();
 
     public IReadOnlyList<Option> All => [Model, Adapter];
+
+    public static Option<string?> CreateModel() => OptionKinds.FilePath("--model", "FOLDER", "Hugging Face folder");
+
+    public static Option<string?> CreateAdapter() => OptionKinds.FilePath("--adapter", "FOLDER", "PEFT folder with a LoRA adapter for it");
 
     /// <summary>Where the model is on disk.</summary>
     /// <exception cref="InputException">--model is not given.</exception>

@@ -71,8 +71,8 @@ internal sealed class PretrainVerb : IVerb
 
         var texts = ReadTexts(parsed, options.Seed);
         bool json = parsed.GetValue(Common.Json);
-        var result = PretrainDisplay.Run(json ? _terminal.Error : _terminal.Out, options, cancel,
-            progress => _run(options, texts, folder, Common.ThreadCount(parsed), progress, cancel));
+        var result = StepDisplay.Run(json ? _terminal.Error : _terminal.Out, PretrainDisplay.Stopping, cancel,
+            display => _run(options, texts, folder, Common.ThreadCount(parsed), new PretrainDisplay(display), cancel));
         if (result.Steps < options.Steps)
             throw new InterruptedException($"stopped after step {result.Steps} of {options.Steps}; the model so far is in {folder}");
         if (json)

@@ -29,4 +29,5 @@ public sealed partial class RunJson : JsonSerializerContext
     public static RunJson Indented => _indented ??= new RunJson(new JsonSerializerOptions(Default.Options) { WriteIndented = true });
 }
 
-internal sealed class KebabCase<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false) where T : struct, Enum;
+/// <summary>Enumerations as the command line spells them.</summary>
+public sealed class KebabCase<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false) where T : struct, Enum;

@@ -2,7 +2,6 @@ using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Engine.Pruning;
 using FedSpine.Kernels;
-using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Federated.Simulation;
 
@@ -21,7 +20,7 @@ internal static class DeviceModel
         var lora = new LoraSpec(rank, setup.Scale * rank, setup.Targets);
         var model = ModelSurgery.Cut(setup.Base, kept, Trainable.Adapter, lora, backend);
         AdapterTransfer.Load(model, download.Adapter);
-        Fold(model, download.Folded);
+        AdapterMerge.Fold(model, download.Folded);
         return model;
     }
 
@@ -35,29 +34,8 @@ internal static class DeviceModel
                 backend.Upload<float>(parameter.Value, values);
         }
 
-        Fold(model, download.Adapter.Modules);
-        Fold(model, download.Folded);
+        AdapterMerge.Fold(model, download.Adapter.Modules);
+        AdapterMerge.Fold(model, download.Folded);
         return model;
-    }
-
-    /// <summary>W += s B A for every module; the modules are cut to what the model keeps.</summary>
-    private static void Fold(Model model, IReadOnlyList<AdapterModule> modules)
-    {
-        var backend = model.Backend;
-        var byName = modules.ToDictionary(m => m.Module);
-        foreach (var linear in model.Layers.SelectMany(l => l.Linears))
-        {
-            if (!byName.TryGetValue(linear.Name, out var module))
-                continue;
-            var layout = new ArenaLayout();
-            long offsetB = layout.Reserve<float>(module.B.Length), offsetA = layout.Reserve<float>(module.A.Length);
-            using var arena = backend.Allocate(layout.Bytes);
-            var b = new DeviceSpan<float>(arena, offsetB, module.B.Length);
-            var a = new DeviceSpan<float>(arena, offsetA, module.A.Length);
-            backend.Upload<float>(b, module.B);
-            backend.Upload<float>(a, module.A);
-            backend.MatMul(linear.Weight.Value, b, a, new MatMulShape(MatMulLayout.NN, linear.Out, linear.In, module.Rank), module.Scale, accumulate: true);
-            backend.Synchronize(); // before the scratch goes
-        }
     }
 }

@@ -1,0 +1,48 @@
+using FedSpine.Engine.Models;
+using FedSpine.Engine.Pruning;
+using FedSpine.Kernels;
+using FedSpine.Kernels.Memory;
+
+namespace FedSpine.Engine.Lora;
+
+/// <summary>Adds adapters to the weights they are for: W += s B A.</summary>
+public static class AdapterMerge
+{
+    /// <summary>A copy of <paramref name="model"/> for inference: adapters merged, nothing trainable. The given model stays as it is.</summary>
+    public static Model Merge(Model model)
+    {
+        var merged = ModelSurgery.Cut(model, model.Kept, Trainable.None, null);
+        foreach (var (from, to) in model.Layers.SelectMany(l => l.Linears).Zip(merged.Layers.SelectMany(l => l.Linears)))
+        {
+            if (from.A is not null)
+                Add(merged.Backend, to, from.B!.Value, from.A.Value, from.Rank, from.Scale);
+        }
+
+        merged.Backend.Synchronize();
+        return merged;
+    }
+
+    /// <summary>Adds every module to the model's weights; the modules are cut to what the model keeps.</summary>
+    public static void Fold(Model model, IReadOnlyList<AdapterModule> modules)
+    {
+        var backend = model.Backend;
+        var byName = modules.ToDictionary(m => m.Module);
+        foreach (var linear in model.Layers.SelectMany(l => l.Linears))
+        {
+            if (!byName.TryGetValue(linear.Name, out var module))
+                continue;
+            var layout = new ArenaLayout();
+            long offsetB = layout.Reserve<float>(module.B.Length), offsetA = layout.Reserve<float>(module.A.Length);
+            using var arena = backend.Allocate(layout.Bytes);
+            var b = new DeviceSpan<float>(arena, offsetB, module.B.Length);
+            var a = new DeviceSpan<float>(arena, offsetA, module.A.Length);
+            backend.Upload<float>(b, module.B);
+            backend.Upload<float>(a, module.A);
+            Add(backend, linear, b, a, module.Rank, module.Scale);
+            backend.Synchronize(); // before the scratch goes
+        }
+    }
+
+    private static void Add(IComputeBackend backend, Linear linear, DeviceSpan<float> b, DeviceSpan<float> a, int rank, float scale) =>
+        backend.MatMul(linear.Weight.Value, b, a, new MatMulShape(MatMulLayout.NN, linear.Out, linear.In, rank), scale, accumulate: true);
+}
