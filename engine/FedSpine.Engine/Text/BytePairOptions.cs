@@ -23,7 +23,8 @@ internal sealed partial record BytePairOptions(Regex Words, bool AddPrefixSpace,
         JsonFields splitter = root.Object("pre_tokenizer") ?? throw root.Error("pre_tokenizer", "is missing: not a byte-level BPE tokenizer");
         IReadOnlyList<JsonFields> steps = splitter.String("type") == "Sequence" ? splitter.Objects("pretokenizers") : [splitter];
         Regex words = Gpt2Words();
-        bool byteLevel = false, prefixSpace = false;
+        RefuseNormalizer(root);
+        bool byteLevel = false, prefixSpace = false, split = false;
         foreach (JsonFields step in steps)
         {
             switch (step.String("type"))
@@ -31,9 +32,12 @@ internal sealed partial record BytePairOptions(Regex Words, bool AddPrefixSpace,
                 case "ByteLevel":
                     byteLevel = true;
                     prefixSpace = step.Bool("add_prefix_space", false);
+                    if (step.Bool("use_regex", true) == split)
+                        throw step.Error("use_regex", split ? "is true after a Split: words cut twice are not supported" : "is false without a Split: text that is not cut into words is not supported");
                     break;
                 case "Split":
                     words = Known(step);
+                    split = true;
                     break;
                 case var type:
                     throw step.Error("type", $"is {type ?? "missing"}: not a byte-level BPE tokenizer");
@@ -42,6 +46,16 @@ internal sealed partial record BytePairOptions(Regex Words, bool AddPrefixSpace,
         if (!byteLevel)
             throw root.Error("pre_tokenizer", "has no ByteLevel step: not a byte-level BPE tokenizer");
         return new BytePairOptions(words, prefixSpace, model.Bool("ignore_merges", false));
+    }
+
+    /// <summary>Composition (NFC, Qwen2) changes nothing in text that is composed already, as nearly all is, and is not applied.</summary>
+    private static void RefuseNormalizer(JsonFields root)
+    {
+        if (root.Object("normalizer") is not { } normalizer)
+            return;
+        IReadOnlyList<JsonFields> steps = normalizer.String("type") == "Sequence" ? normalizer.Objects("normalizers") : [normalizer];
+        foreach (JsonFields step in steps.Where(s => s.String("type") != "NFC"))
+            throw step.Error("type", $"is {step.String("type") ?? "missing"}: this normalizer is not supported for byte-level BPE");
     }
 
     private static Regex Known(JsonFields split)

@@ -39,6 +39,21 @@ internal sealed record SpecialTokens(int? Bos, int? Eos, int? Pad, int? Mask, in
             Unk: Find(["unk_token"], "<unk>", "[UNK]"));
     }
 
+    /// <summary>Whatever special_tokens_map.json and tokenizer_config.json call special, the additional ones included.</summary>
+    public static HashSet<string> Additional(string folder)
+    {
+        var special = new HashSet<string>(StringComparer.Ordinal);
+        foreach (JsonFields config in new[] { "special_tokens_map.json", "tokenizer_config.json" }.Select(name => Path.Combine(folder, name)).Where(File.Exists).Select(JsonFields.Read))
+        {
+            foreach (string field in config.Names.Where(n => n.EndsWith("_token", StringComparison.Ordinal) && config.TryGet(n, out var value) && value.ValueKind is JsonValueKind.String or JsonValueKind.Object))
+                special.Add(Content(config, field, config.Require(field)));
+            if (config.TryGet("additional_special_tokens", out var more) && more.ValueKind == JsonValueKind.Array)
+                special.UnionWith(more.EnumerateArray().Select(token => Content(config, "additional_special_tokens", token)));
+        }
+
+        return special;
+    }
+
     public bool Contains(int id) => id == Bos || id == Eos || id == Pad || id == Mask || id == Unk;
 
     private static string Content(JsonFields config, string field, JsonElement value)

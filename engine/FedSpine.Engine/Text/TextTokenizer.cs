@@ -5,7 +5,8 @@ namespace FedSpine.Engine.Text;
 
 /// <summary>
 /// A tokenizer as Hugging Face folders hold it: byte-level BPE (RoBERTa, GPT-2, LLaMA 3, Qwen2), WordPiece (BERT) or SentencePiece
-/// BPE (LLaMA 2, Mistral). Text never turns into special tokens, whatever it spells. Safe for concurrent use.
+/// BPE (LLaMA 2, Mistral). Text never turns into special tokens, whatever it spells; added tokens that are not special are found in
+/// it. Chat templates are not applied. Safe for concurrent use.
 /// </summary>
 public sealed class TextTokenizer
 {

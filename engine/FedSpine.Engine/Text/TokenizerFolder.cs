@@ -17,24 +17,28 @@ internal static class TokenizerFolder
         if (Has("tokenizer.model"))
         {
             SentencePiece pieces = SentencePiece.Read(Path("tokenizer.model"));
-            AddTokens(folder, pieces.Table);
-            return (pieces, pieces.Table, pieces.Specials(SpecialTokens.Resolve(folder, pieces.Table)));
+            var added = AddedTokenFiles.Read(folder, pieces.Table);
+            SpecialTokens specials = pieces.Specials(SpecialTokens.Resolve(folder, pieces.Table));
+            return (With(pieces, added, specials), pieces.Table, specials);
         }
         if (Has("tokenizer.json"))
             return ReadJson(folder, Path("tokenizer.json"));
         if (Has("vocab.json") && Has("merges.txt"))
         {
             TokenTable table = TokenTable.FromJson(Path("vocab.json"), JsonFields.Read(Path("vocab.json")).Root);
-            AddTokens(folder, table);
+            var added = AddedTokenFiles.Read(folder, table);
             bool prefixSpace = Has("tokenizer_config.json") && JsonFields.Read(Path("tokenizer_config.json")).Bool("add_prefix_space", false);
             var codec = new ByteLevelBpe(table, MergeLines(Path("merges.txt")), BytePairOptions.Gpt2 with { AddPrefixSpace = prefixSpace }, Path("merges.txt"));
-            return (codec, table, SpecialTokens.Resolve(folder, table));
+            SpecialTokens specials = SpecialTokens.Resolve(folder, table);
+            return (With(codec, added, specials), table, specials);
         }
         if (Has("vocab.txt"))
         {
             TokenTable table = TokenTable.FromLines(Path("vocab.txt"));
-            AddTokens(folder, table);
-            return (new WordPiece(table, Normalizer(folder), unknown: "[UNK]", prefix: "##"), table, SpecialTokens.Resolve(folder, table));
+            var added = AddedTokenFiles.Read(folder, table);
+            SpecialTokens specials = SpecialTokens.Resolve(folder, table);
+            BertNormalizer normalizer = Normalizer(folder);
+            return (With(new WordPiece(table, normalizer, unknown: "[UNK]", prefix: "##"), added, specials, normalizer.Normalize), table, specials);
         }
         throw InputException.InFile(folder, "no tokenizer (looked for tokenizer.model, tokenizer.json, vocab.json with merges.txt, vocab.txt)");
     }
@@ -45,18 +49,25 @@ internal static class TokenizerFolder
         JsonFields model = root.Object("model") ?? throw root.Error("model", "is missing");
         string type = model.String("type") ?? (model.Has("merges") ? "BPE" : "WordPiece"); // old files do not say
         TokenTable table = TokenTable.FromJson(file, model.Require("vocab"));
-        if (root.Has("added_tokens"))
+        var added = AddedTokenFiles.Read(folder, table, root);
+        SpecialTokens specials = SpecialTokens.Resolve(folder, table);
+        switch (type)
         {
-            foreach (JsonFields added in root.Objects("added_tokens"))
-                AddIfNew(table, added.String("content") ?? throw added.Error("content", "is missing"), added.Int("id", 0, int.MaxValue));
+            case "BPE":
+                return (With(new ByteLevelBpe(table, Merges(model), BytePairOptions.FromJson(root, model), file), added, specials), table, specials);
+            case "WordPiece":
+                BertNormalizer normalizer = Normalizer(folder, root.Object("normalizer"));
+                var codec = new WordPiece(table, normalizer, model.String("unk_token") ?? "[UNK]", model.String("continuing_subword_prefix") ?? "##");
+                return (With(codec, added, specials, normalizer.Normalize), table, specials);
+            default:
+                throw model.Error("type", $"is {type}, supported are BPE and WordPiece");
         }
-        ITextCodec codec = type switch
-        {
-            "BPE" => new ByteLevelBpe(table, Merges(model), BytePairOptions.FromJson(root, model), file),
-            "WordPiece" => new WordPiece(table, Normalizer(folder, root.Object("normalizer")), model.String("unk_token") ?? "[UNK]", model.String("continuing_subword_prefix") ?? "##"),
-            _ => throw model.Error("type", $"is {type}, supported are BPE and WordPiece"),
-        };
-        return (codec, table, SpecialTokens.Resolve(folder, table));
+    }
+
+    private static ITextCodec With(ITextCodec codec, List<AddedToken> added, SpecialTokens specials, Func<string, string>? normalize = null)
+    {
+        added.RemoveAll(token => specials.Contains(token.Id));
+        return added.Count == 0 ? codec : new AddedTokens(codec, added, normalize);
     }
 
     /// <summary>"left right" each; newer files write pairs.</summary>
@@ -79,22 +90,6 @@ internal static class TokenizerFolder
     {
         string[] lines = TextFile.ReadUtf8(file).Split('\n');
         return [.. lines.Select(line => line.TrimEnd('\r')).Where((line, i) => line.Length > 0 && !(i == 0 && line.StartsWith("#version", StringComparison.Ordinal)))];
-    }
-
-    /// <summary>added_tokens.json: tokens beyond the model's own vocabulary.</summary>
-    private static void AddTokens(string folder, TokenTable table)
-    {
-        string file = Path.Combine(folder, "added_tokens.json");
-        if (!File.Exists(file))
-            return;
-        foreach ((string token, int id) in TokenTable.FromJson(file, JsonFields.Read(file).Root).Entries)
-            AddIfNew(table, token, id);
-    }
-
-    private static void AddIfNew(TokenTable table, string token, int id)
-    {
-        if (table.IdOf(token) != id)
-            table.Add(token, id);
     }
 
     private static BertNormalizer Normalizer(string folder, JsonFields? normalizer = null)
