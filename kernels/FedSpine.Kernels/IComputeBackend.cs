@@ -90,6 +90,18 @@ public interface IComputeBackend : IDisposable
         DeviceSpan<float> k, DeviceSpan<float> v, DeviceSpan<float> o, DeviceSpan<float> lse, DeviceSpan<int> lengths, in AttentionShape shape);
 
     /// <summary>
+    /// cache[b, h, positions[b] + t] = x[b, t, h] for the keys (or the values) of T new tokens a sequence, x (B, T, KeyValueHeads * HeadSize).
+    /// </summary>
+    void CacheAppend(DeviceSpan<float> cache, DeviceSpan<float> x, DeviceSpan<int> positions, int T, in CacheShape shape);
+
+    /// <summary>
+    /// o (B, QueryHeads * HeadSize) = softmax(q k^T / sqrt(D)) v per head, for one query a sequence, at positions[b]: it sees the cached
+    /// keys 0 to positions[b], its own included. Each sequence is computed as if it were alone.
+    /// </summary>
+    void AttentionDecode(DeviceSpan<float> o, DeviceSpan<float> q, DeviceSpan<float> kCache, DeviceSpan<float> vCache,
+        DeviceSpan<int> positions, in CacheShape shape);
+
+    /// <summary>
     /// Rotates x (B, T, H, D) in place by position t: pairs (i, i + D/2), as in Hugging Face checkpoints. table (maxT, D) holds
     /// D/2 cosines, then D/2 sines per position. <paramref name="inverse"/> rotates back: the backward pass.
     /// </summary>

@@ -58,6 +58,16 @@ public readonly record struct LinearGradients(
 /// </summary>
 public readonly record struct AttentionShape(int B, int T, int QueryHeads, int KeyValueHeads, int HeadSize, bool Causal);
 
+/// <summary>
+/// Shape of attention over cached keys and values, one new token per sequence. q and o are (B, QueryHeads * HeadSize); a cache is
+/// (B, KeyValueHeads, Capacity, HeadSize), so that what one head reads lies in one piece.
+/// </summary>
+public readonly record struct CacheShape(int B, int Capacity, int QueryHeads, int KeyValueHeads, int HeadSize)
+{
+    /// <summary>Elements of the cache of keys, and of that of values.</summary>
+    public long Length => (long)B * KeyValueHeads * Capacity * HeadSize;
+}
+
 /// <summary>AdamW's constants for one step. Bias corrections are 1 - beta^step.</summary>
 public readonly record struct AdamWStep(
     float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay, float BiasCorrection1, float BiasCorrection2);
@@ -72,6 +82,6 @@ public enum MatrixAxis
 /// <summary>The operators, as asked about in <see cref="IComputeBackend.Supports"/>.</summary>
 public enum Operator
 {
-    Fill, Copy, Map, MatMul, Linear, RmsNorm, LayerNorm, Softmax, Attention, Rope, Embedding, CrossEntropy,
+    Fill, Copy, Map, MatMul, Linear, RmsNorm, LayerNorm, Softmax, Attention, AttentionDecode, CacheAppend, Rope, Embedding, CrossEntropy,
     AdamW, GradientNorm, Dropout, GatherRows, GatherColumns, TaylorImportance, ColumnMoments, SquareSums, LoraImportance,
 }

@@ -82,6 +82,12 @@ public sealed class RecordingBackend : IComputeBackend
         DeviceSpan<float> k, DeviceSpan<float> v, DeviceSpan<float> o, DeviceSpan<float> lse, DeviceSpan<int> lengths, in AttentionShape shape) =>
         Flops += 5 * Product(shape);
 
+    public void CacheAppend(DeviceSpan<float> cache, DeviceSpan<float> x, DeviceSpan<int> positions, int T, in CacheShape shape) { }
+
+    /// <remarks>Positions are not known here: counted for a full cache.</remarks>
+    public void AttentionDecode(DeviceSpan<float> o, DeviceSpan<float> q, DeviceSpan<float> kCache, DeviceSpan<float> vCache,
+        DeviceSpan<int> positions, in CacheShape shape) => Flops += 4L * shape.B * shape.QueryHeads * shape.Capacity * shape.HeadSize;
+
     public void Rope(DeviceSpan<float> x, DeviceSpan<float> table, int B, int T, int H, int D, bool inverse = false) => Flops += 3L * x.Length;
 
     public void EmbeddingForward(DeviceSpan<float> y, DeviceSpan<int> ids, DeviceSpan<float> table, int rows, int D, bool accumulate = false) =>

@@ -47,6 +47,7 @@ internal sealed partial class DecoderPass : TransformerPass
         var x = c.Rent(rows * W);                                                           // (B*T, W)
         c.Backend.EmbeddingForward(x, c.Ids, _model.Embeddings.Words.Value, rows, W);
         c.DropInPlace(x, EmbeddingSite);
+        _rope.Begin(c);
         for (int l = 0; l < _activations.Length; l++)
         {
             var layer = _model.Layers[l];
@@ -62,11 +63,11 @@ internal sealed partial class DecoderPass : TransformerPass
             a.K = c.Linear(layer.Key, xn, rows, l, out a.KA);                               // (B, T, KVH*D)
             a.V = c.Linear(layer.Value, xn, rows, l, out a.VA);                             // (B, T, KVH*D)
             c.Release(xn);
-            c.Backend.Rope(a.Q, _rope[l], c.B, c.T, shape.QueryHeads, shape.HeadSize);
-            c.Backend.Rope(a.K, _rope[l], c.B, c.T, shape.KeyValueHeads, shape.HeadSize);
+            _rope.Rotate(c, a.Q, l, shape.QueryHeads);
+            _rope.Rotate(c, a.K, l, shape.KeyValueHeads);
             a.O = c.Rent(rows * shape.QuerySize);                                           // (B, T, QH*D)
             a.Lse = c.Rent(rows * shape.QueryHeads);                                        // (B, QH, T)
-            c.Backend.AttentionForward(a.O, a.Lse, a.Q, a.K, a.V, c.Lengths, Shape(c, shape));
+            Attend(c, l, a);
             c.ReleaseUnlessKept(a.Q, l);
             c.ReleaseUnlessKept(a.K, l);
             c.ReleaseUnlessKept(a.V, l);
@@ -107,6 +108,25 @@ internal sealed partial class DecoderPass : TransformerPass
         var y = c.Rent(x.Length);
         c.Backend.RmsNormForward(y, rstd, x, weight.Value, c.Rows, _model.Spec.Width, _model.Spec.NormEpsilon);
         return y;
+    }
+
+    /// <summary>a.O and a.Lse from a.Q, a.K and a.V; with a cache, keys and values go there, and those of earlier tokens are read there.</summary>
+    private void Attend(PassContext c, int l, in Activations a)
+    {
+        var cached = c.Cached;
+        if (cached.Cache is not null)
+        {
+            var (keys, values, shape) = cached.Cache.Layer(l, cached.First, c.B);
+            c.Backend.CacheAppend(keys, a.K, c.Positions, c.T, shape);
+            c.Backend.CacheAppend(values, a.V, c.Positions, c.T, shape);
+            if (cached.Continues)
+            {
+                c.Backend.AttentionDecode(a.O, a.Q, keys, values, c.Positions, shape);
+                return;
+            }
+        }
+
+        c.Backend.AttentionForward(a.O, a.Lse, a.Q, a.K, a.V, c.Lengths, Shape(c, _model.Spec.Layers[l]));
     }
 
     private static AttentionShape Shape(PassContext c, in LayerSpec l) => new(c.B, c.T, l.QueryHeads, l.KeyValueHeads, l.HeadSize, Causal: true);

@@ -116,11 +116,16 @@ internal sealed class ModelPass : IDisposable
         }
     }
 
-    /// <summary>The likeliest token after the last one of a batch of one.</summary>
-    public int NextToken(IComputeBackend backend, Workspace workspace, Batch batch)
+    /// <summary>Logits (B, C) after the last token of each sequence, whose keys and values go to the cache.</summary>
+    public void Continue(IComputeBackend backend, Workspace workspace, Batch batch, CachedRows cached, Span<float> logits)
     {
-        var (_, buffer) = Features(backend, workspace, batch, HeadSelection.Last);
-        return ArgMax(_head.Logits(_context, buffer, 0, 1));
+        var (_, buffer) = Features(backend, workspace, batch, HeadSelection.Last, cached);
+        int C = LogitColumns, chunk = _head.ChunkRows(batch.B);
+        for (int start = 0; start < batch.B; start += chunk)
+        {
+            int rows = Math.Min(chunk, batch.B - start);
+            backend.Download(logits.Slice(start * C, rows * C), _head.Logits(_context, buffer, start, rows));
+        }
     }
 
     /// <summary>The same rents and operators with nothing read back: plans and prices inference.</summary>
@@ -135,9 +140,10 @@ internal sealed class ModelPass : IDisposable
     public void Dispose() => _blocks.Dispose();
 
     /// <summary>Everything before the logits, at inference; room for the losses (M) and for a chunk of logits (chunk, C).</summary>
-    private (DeviceSpan<float> Losses, DeviceSpan<float> Buffer) Features(IComputeBackend backend, Workspace workspace, Batch batch, HeadSelection rows)
+    private (DeviceSpan<float> Losses, DeviceSpan<float> Buffer) Features(IComputeBackend backend, Workspace workspace, Batch batch, HeadSelection rows,
+        CachedRows cached = default)
     {
-        Begin(backend, workspace, batch, rows);
+        Begin(backend, workspace, batch, rows, cached);
         _context.FirstTrainedLayer = int.MaxValue;
         _context.Dropout = 0;
         _context.Observer = null;
@@ -147,10 +153,10 @@ internal sealed class ModelPass : IDisposable
     }
 
     /// <summary>Stages the batch and chooses the head's rows.</summary>
-    private void Begin(IComputeBackend backend, Workspace workspace, Batch batch, HeadSelection rows)
+    private void Begin(IComputeBackend backend, Workspace workspace, Batch batch, HeadSelection rows, CachedRows cached = default)
     {
         var c = _context;
-        (c.Backend, c.Workspace, c.B, c.T) = (backend, workspace, batch.B, batch.T);
+        (c.Backend, c.Workspace, c.B, c.T, c.Cached) = (backend, workspace, batch.B, batch.T, cached);
         workspace.Begin();
         c.Ids = Stage(batch.Ids, c.Rows);
         if (!_model.Spec.IsDecoder)
@@ -160,6 +166,12 @@ internal sealed class ModelPass : IDisposable
                 _positions[i] = first + i % c.T;
             c.Types = Stage(batch.Types, c.Rows);
             c.Positions = Stage(_positions, c.Rows);
+        }
+        else if (cached.Cache is not null)
+        {
+            for (int b = 0; b < c.B; b++)
+                _positions[b] = cached.Continues ? cached.Cache.Lengths[cached.First + b] : 0;
+            c.Positions = Stage(_positions, c.B);
         }
 
         c.Lengths = Stage(batch.Lengths, c.B);

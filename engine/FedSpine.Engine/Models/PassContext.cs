@@ -26,6 +26,9 @@ internal sealed class PassContext
     /// <summary>Differs per step and micro-batch.</summary>
     public ulong Seed { get; set; }
 
+    /// <summary>Where keys and values of the batch are kept; <c>default</c>: nowhere.</summary>
+    public CachedRows Cached { get; set; }
+
     public int B { get; set; }
 
     public int T { get; set; }
@@ -39,7 +42,7 @@ internal sealed class PassContext
 
     public DeviceSpan<int> Types { get; set; }     // (B, T), encoders
 
-    public DeviceSpan<int> Positions { get; set; } // (B, T), encoders
+    public DeviceSpan<int> Positions { get; set; } // (B, T), encoders; (B) of the first token, decoders with a cache
 
     public DeviceSpan<int> Lengths { get; set; }   // (B)
 

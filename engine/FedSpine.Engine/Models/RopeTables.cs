@@ -9,26 +9,50 @@ namespace FedSpine.Engine.Models;
 internal sealed class RopeTables : IDisposable
 {
     private readonly Arena _arena;
-    private readonly DeviceSpan<float>[] _perLayer;
+    private readonly DeviceSpan<float>[] _tables;   // per head size (maxT, D)
+    private readonly DeviceSpan<float>[] _gathered; // per head size (B, D)
+    private readonly int[] _sizes;                  // head sizes
+    private readonly int[] _indices;                // per layer, into the above
 
     public RopeTables(Model model, int maxT)
     {
-        var sizes = model.Spec.Layers.Select(l => l.HeadSize).Distinct().ToArray();
+        int[] sizes = _sizes = [.. model.Spec.Layers.Select(l => l.HeadSize).Distinct()];
         var layout = new ArenaLayout();
         var offsets = Array.ConvertAll(sizes, D => layout.Reserve<float>(maxT * D));
         _arena = model.Backend.Allocate(layout.Bytes);
-        var tables = new DeviceSpan<float>[sizes.Length];
+        _tables = new DeviceSpan<float>[sizes.Length];
+        _gathered = new DeviceSpan<float>[sizes.Length];
         for (int i = 0; i < sizes.Length; i++)
         {
-            tables[i] = new DeviceSpan<float>(_arena, offsets[i], maxT * sizes[i]);
-            model.Backend.Upload<float>(tables[i], Table(maxT, sizes[i], model.Spec));
+            _tables[i] = new DeviceSpan<float>(_arena, offsets[i], maxT * sizes[i]);
+            model.Backend.Upload<float>(_tables[i], Table(maxT, sizes[i], model.Spec));
         }
 
-        _perLayer = [.. model.Spec.Layers.Select(l => tables[Array.IndexOf(sizes, l.HeadSize)])];
+        _indices = [.. model.Spec.Layers.Select(l => Array.IndexOf(sizes, l.HeadSize))];
     }
 
     /// <summary>The table of a layer.</summary>
-    public DeviceSpan<float> this[int layer] => _perLayer[layer];
+    public DeviceSpan<float> this[int layer] => _tables[_indices[layer]];
+
+    /// <summary>Takes the rows of the batch's positions out of the tables, for <see cref="Rotate"/>, when it continues a cache.</summary>
+    public void Begin(PassContext c)
+    {
+        for (int i = 0; i < _sizes.Length && c.Cached.Continues; i++)
+        {
+            _gathered[i] = c.Rent(c.B * _sizes[i]);
+            c.Backend.GatherRows(_gathered[i], _tables[i], c.Positions, _sizes[i]);
+        }
+    }
+
+    /// <summary>Rotates x (B, T, H, D) by each token's position: t, or where its sequence in the cache ends.</summary>
+    public void Rotate(PassContext c, DeviceSpan<float> x, int layer, int H)
+    {
+        int D = _sizes[_indices[layer]];
+        if (c.Cached.Continues)
+            c.Backend.Rope(x, _gathered[_indices[layer]], 1, c.B, H, D); // one token a sequence: the sequences are the positions
+        else
+            c.Backend.Rope(x, this[layer], c.B, c.T, H, D);
+    }
 
     public void Dispose() => _arena.Dispose();
 

@@ -4,7 +4,7 @@ using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Engine.Training;
 
-/// <summary>Runs a model forward: logits, loss, greedy predictions. Planned and allocated once, like <see cref="Trainer"/>.</summary>
+/// <summary>Runs a model forward: logits, loss, predictions. Planned and allocated once, like <see cref="Trainer"/>.</summary>
 public sealed class Inference : IDisposable
 {
     private readonly Model _model;
@@ -13,7 +13,6 @@ public sealed class Inference : IDisposable
     private readonly Arena? _owned;
     private readonly Workspace _workspace;
     private readonly int _maxB, _maxT;
-    private Batch? _prompt;
 
     /// <exception cref="InputException">maxT exceeds the model's positions.</exception>
     public Inference(Model model, int maxB, int maxT) : this(model, new ModelPass(model, maxB, maxT), maxB, maxT, null) => _ownsPass = true;
@@ -64,18 +63,6 @@ public sealed class Inference : IDisposable
     {
         Check(batch, _maxB, _maxT);
         return _pass.Evaluate(_model.Backend, _workspace, batch, predictions);
-    }
-
-    /// <summary>The likeliest token after <paramref name="ids"/> (at most maxT of them). Recomputes the whole prefix.</summary>
-    public int NextToken(ReadOnlySpan<int> ids)
-    {
-        if (_model.Spec.Head != ModelHead.CausalLm)
-            throw new InvalidOperationException($"a {_model.Spec.Head} head predicts no next token");
-        var prompt = _prompt ??= new Batch(1, _maxT);
-        (prompt.B, prompt.T, prompt.Lengths[0]) = (1, ids.Length, ids.Length);
-        Check(prompt, 1, _maxT);
-        ids.CopyTo(prompt.Ids);
-        return _pass.NextToken(_model.Backend, _workspace, prompt);
     }
 
     public void Dispose()

@@ -13,9 +13,7 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         if (rows == 0)
             return;
 
-        if (w.Rank > 0)
-            MatMul(xa, x, w.A, new MatMulShape(MatMulLayout.NT, rows, w.Rank, w.In));
-        Run(new MatMulProduct
+        var product = new MatMulProduct
         {
             A = Pointer(x),
             RowA = w.In,
@@ -30,14 +28,29 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             K = w.In,
             Alpha = 1,
             Bias = Pointer(w.Bias),
-            TailA = Pointer(xa),
-            TailRowA = w.Rank,
-            TailB = Pointer(w.B),
-            TailRowB = 1,
-            TailColumnB = w.Rank,
-            TailK = w.Rank,
-            TailScale = w.Scale,
-        });
+        };
+        if (w.Rank > 0)
+        {
+            MatMul(xa, x, w.A, new MatMulShape(MatMulLayout.NT, rows, w.Rank, w.In));
+            MatMulBlocks<TSimd, TVector>.Plan(ref product);
+            if (product.Way == MatMulWay.Dots)
+            {
+                // Few rows: a second pass over y costs next to nothing, packing W for a common product would cost more than both.
+                Run(product);
+                MatMul(y, xa, w.B, new MatMulShape(MatMulLayout.NT, rows, w.Out, w.Rank), w.Scale, accumulate: true);
+                return;
+            }
+
+            product.TailA = Pointer(xa);
+            product.TailRowA = w.Rank;
+            product.TailB = Pointer(w.B);
+            product.TailRowB = 1;
+            product.TailColumnB = w.Rank;
+            product.TailK = w.Rank;
+            product.TailScale = w.Scale;
+        }
+
+        Run(product);
     }
 
     public void LinearBackward(DeviceSpan<float> dx, in LinearGradients dw, DeviceSpan<float> dyb, DeviceSpan<float> dy, DeviceSpan<float> x,

@@ -106,11 +106,11 @@ public sealed class PassProperties : IDisposable
     }
 
     [Fact]
-    public void A_prompt_beyond_the_plan_is_refused_with_both_sizes()
+    public void A_batch_beyond_the_plan_is_refused_with_both_sizes()
     {
         using var model = TinyModels.Random(_backend, TinyModels.Llama(ModelHead.CausalLm), Trainable.None);
         using var inference = new Inference(model, 1, 4);
-        Assert.Contains("1 x 5 tokens; the plan is for 1 x 1 to 1 x 4", Assert.Throws<ArgumentException>(() => inference.NextToken([1, 2, 3, 4, 5])).Message);
+        Assert.Contains("1 x 5 tokens; the plan is for 1 x 1 to 1 x 4", Assert.Throws<ArgumentException>(() => inference.Logits(new Batch(1, 5) { B = 1, T = 5 })).Message);
     }
 
     private static ModelSpec Spec(ModelFamily family, ModelHead head) => family switch
