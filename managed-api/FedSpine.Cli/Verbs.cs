@@ -8,6 +8,9 @@ internal static class Verbs
     public static IVerb[] Create(Terminal terminal, SimulateRun simulate, PretrainRun pretrain) =>
     [
         new SimulateVerb(terminal, simulate),
+        TuneVerb.Finetune(terminal),
+        TuneVerb.Prune(terminal),
+        new EvaluateVerb(terminal),
         new PretrainVerb(terminal, pretrain),
     ];
 }

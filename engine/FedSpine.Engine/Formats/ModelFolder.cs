@@ -20,7 +20,8 @@ public sealed record LoadOptions
 
     /// <summary>
     /// Class names of the data. The checkpoint's classifier is kept when it has the same names (in the checkpoint's order) or only
-    /// placeholders (LABEL_0, ...) of the same number; otherwise its last layer is newly initialised for these names.
+    /// placeholders (LABEL_0, ...) of the same number; otherwise its last layer is newly initialised for these names. Null: those that
+    /// the adapter was tuned for, else the checkpoint's.
     /// </summary>
     public IReadOnlyList<string>? Labels { get; init; }
 
@@ -95,7 +96,7 @@ public static partial class ModelFolder
         if (head != ModelHead.SequenceClassification)
             return (spec with { Head = head, Labels = [] }, false);
 
-        var labels = options.Labels;
+        var labels = options.Labels ?? (options.Adapter is null ? null : AdapterLabels.Read(options.Adapter));
         bool own = spec.Head == ModelHead.SequenceClassification;
         if (labels is null)
             return own ? (spec, false) : throw InputException.InFile(folder, "has no classifier: say which labels to add one for");

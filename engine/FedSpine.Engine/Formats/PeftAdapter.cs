@@ -102,6 +102,8 @@ public sealed class PeftAdapter : IDisposable
         using var files = new AtomicFolder(folder);
         files.Write(PeftConfig.FileName, stream => PeftConfig.Write(stream, model, baseModel));
         files.Write(FileName, stream => SafetensorsWriter.Write(stream, Sources(model), type));
+        if (model.Spec.Labels.Count > 0)
+            files.Write(AdapterLabels.FileName, stream => AdapterLabels.Write(stream, model.Spec.Labels));
         files.Commit();
     }
 

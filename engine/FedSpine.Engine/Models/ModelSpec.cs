@@ -87,6 +87,9 @@ public sealed record ModelSpec
 
     public bool IsDecoder => Family == ModelFamily.Llama;
 
+    /// <summary>For people: "LLaMA decoder, 5 layers, width 64".</summary>
+    public string Summary => $"{Family switch { ModelFamily.Llama => "LLaMA decoder", ModelFamily.Bert => "BERT encoder", _ => "RoBERTa encoder" }}, {Layers.Count} layers, width {Width}";
+
     /// <summary>The longest sequence that the positions allow, in tokens.</summary>
     public int MaxLength => Family == ModelFamily.Roberta ? MaxPositions - (PadId ?? 1) - 1 : MaxPositions;
 }

@@ -34,7 +34,7 @@ public static class Pretrainer
         tokenizer.CheckFits(spec);
         using var model = Model.Create(backend, spec, Trainable.All);
         ModelInitializer.Initialize(model, options.Seed);
-        progress.Note($"{(spec.IsDecoder ? "LLaMA decoder" : "RoBERTa encoder")}, {spec.Layers.Count} layers, width {spec.Width}, {model.ParameterCount} parameters");
+        progress.Note($"{spec.Summary}, {model.ParameterCount} parameters");
         int maxT = train.Max(s => s.Length);
         using var trainer = new Trainer(model, new TrainingOptions
         {

@@ -15,18 +15,8 @@ public static class ReportPage
         var s = run.Summary;
         string model = Path.GetFileName(Path.TrimEndingDirectorySeparator(s.Model)); // the folder's own name
         var html = new StringBuilder();
+        html.Append(Head($"FedSpine: {s.Method} on {model}, seed {s.Seed}"));
         html.Append($"""
-            <!doctype html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <title>{Svg.Escape($"FedSpine: {s.Method} on {model}, seed {s.Seed}")}</title>
-            <style>{ReportStyle.Css}</style>
-            </head>
-            <body>
-            {ReportStyle.Hatch}
-            <header>
             <h1>{Svg.Escape(s.Method)} <span>on {Svg.Escape(model)}</span></h1>
             <p>{Svg.Escape(Setting(s))}</p>
             </header>
@@ -48,21 +38,43 @@ public static class ReportPage
             <pre>{Svg.Escape(RepeatCommand.For(run.Options))}</pre>
             <details><summary>All settings (config.json)</summary><pre>{Svg.Escape(SimulationConfig.Write(run.Options))}</pre></details>
             </section>
-            </main>
-            <div id="tip" hidden></div>
-            <script>{ReportStyle.Script}</script>
-            </body>
-            </html>
 
             """);
+        html.Append(Foot());
         return html.ToString();
     }
 
-    private static void Append(StringBuilder html, Figure? figure, string css)
+    internal static void Append(StringBuilder html, Figure? figure, string css)
     {
         if (figure is not null)
             html.Append($"<section class=\"{css}\"><h2>{Svg.Escape(figure.Title)}</h2><p>{Svg.Escape(figure.Caption)}</p><div class=\"scroll\">{figure.Picture}</div></section>\n");
     }
+
+    /// <summary>What every page begins with, up to its heading.</summary>
+    internal static string Head(string title) => $"""
+        <!doctype html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>{Svg.Escape(title)}</title>
+        <style>{ReportStyle.Css}</style>
+        </head>
+        <body>
+        {ReportStyle.Hatch}
+        <header>
+
+        """;
+
+    /// <summary>What every page ends with.</summary>
+    internal static string Foot() => $"""
+        </main>
+        <div id="tip" hidden></div>
+        <script>{ReportStyle.Script}</script>
+        </body>
+        </html>
+
+        """;
 
     private static string Setting(RunSummary s) =>
         $"{s.Task}, {s.Devices} device{(s.Devices == 1 ? "" : "s")}, {s.Rounds} round{(s.Rounds == 1 ? "" : "s")}; policy {s.Policy}, aggregation {s.Aggregation}, "

@@ -1,3 +1,4 @@
+using FedSpine.Engine.Models;
 using FedSpine.Federated.Reporting.Plots;
 
 namespace FedSpine.Federated.Reporting.Figures;
@@ -31,6 +32,16 @@ internal static class SizesFigure
         return new Figure("Sizes before and after",
             "Outline: the unpruned layer. Filled: what is left, mean over the class's devices; the whisker spans its devices."
             + (grouped ? " Query heads share key-value heads in groups; groups go as a whole or thin out evenly." : ""), svg.ToString());
+    }
+
+    /// <summary>One model's heads and channels per layer, before an outline of the unpruned ones.</summary>
+    public static Figure OfModel(IReadOnlyList<(LayerSpec Base, LayerSpec Present)> layers)
+    {
+        var svg = new Svg(Figure.Full, RowHeight, "Heads and channels left per layer");
+        double width = (Figure.Full - Gap) / 2;
+        DrawBars(svg, 0, 0, width, "query heads", [.. layers.Select(l => l.Base.QueryHeads)], [[.. layers.Select(l => l.Present.QueryHeads)]], Palette.Pruned);
+        DrawBars(svg, width + Gap, 0, width, "FFN channels", [.. layers.Select(l => l.Base.FfnWidth)], [[.. layers.Select(l => l.Present.FfnWidth)]], Palette.Pruned);
+        return new Figure("Layers", "Outline: the unpruned layer. Filled: what is left.", svg.ToString());
     }
 
     private static void DrawBars(

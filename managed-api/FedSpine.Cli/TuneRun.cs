@@ -1,0 +1,121 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using FedSpine.Cli.Display;
+using FedSpine.Engine;
+using FedSpine.Engine.Formats;
+using FedSpine.Engine.Models;
+using FedSpine.Engine.Pruning;
+using FedSpine.Engine.Tasks;
+using FedSpine.Engine.Training;
+using FedSpine.Engine.Tuning;
+using FedSpine.Federated.Reporting;
+using FedSpine.Kernels.Host;
+
+namespace FedSpine.Cli;
+
+/// <summary>One run of <c>finetune</c> or <c>prune</c>, from the files to the files.</summary>
+internal sealed class TuneRun(TuneJob job, TuneFolder folder, bool pruning, int threads)
+{
+    /// <param name="resume">Go on from the folder's checkpoint; without one, from the start.</param>
+    /// <returns>The summary.</returns>
+    public JsonObject Execute(IStepDisplay display, bool resume, CancellationToken cancel)
+    {
+        using var backend = HostBackend.Create(threads);
+        var task = TaskOf(job.Model!, job.Task);
+        bool blind = job.Data is null;
+        if (blind && !(pruning && job.OneShot > 0))
+            throw new InputException("--data is missing: give the text to tune on");
+        var records = blind ? null : TaskRecords.Read(task, job.Data!, job.EvalData, job.Columns, job.Seed);
+        using var model = LanguageModel.Load(job.Model!, new LoadOptions
+        {
+            Head = task == TaskKind.CausalLm ? ModelHead.CausalLm : ModelHead.SequenceClassification,
+            Labels = records?.Labels,
+            Adapter = job.Adapter,
+            Lora = job.Adapter is not null || job.AllWeights || blind ? null : job.Lora,
+            Trainable = blind ? Trainable.None : job.AllWeights ? Trainable.All : Trainable.Adapter,
+            Seed = job.Seed,
+        }, backend);
+        var data = records is null ? null : model.Encode(records, job.Length, job.Seed);
+        Describe(display, model, data);
+        if (!resume)
+            folder.Begin(job);
+
+        long started = Stopwatch.GetTimestamp();
+        var progress = new TuneDisplay(display, task);
+        long before = model.Model.ParameterCount;
+        double ratioBefore = PruningRatio.Of(model.Model);
+        TuneResult? result = null;
+        EvaluationResult? first = null, last = null;
+        if (job.OneShot > 0)
+        {
+            first = data is null ? null : model.Evaluate(data, cancel);
+            model.Prune(job.Ratio, data, job.Criterion, job.OneShot, job.Seed, progress, cancel);
+            last = data is null ? null : model.Evaluate(data, cancel);
+        }
+        else
+        {
+            result = model.Tune(data!, job.Tuning, progress, folder.Checkpoint, resume && folder.CheckpointStep() is not null, cancel);
+            (first, last) = (result.Points[0].Test, result.Final);
+        }
+
+        bool adapterOnly = !pruning && !job.AllWeights;
+        if (adapterOnly)
+            model.SaveAdapter(folder.Path);
+        else
+            model.Save(folder.Path);
+        var summary = Summary(task, model.Model, before, ratioBefore, first, last, result, Stopwatch.GetElapsedTime(started).TotalSeconds);
+        var points = result?.Points ?? [];
+        folder.Finish(task, points, TuneReport.Render(job, pruning, task, points, summary, model.Model), summary);
+        return summary;
+    }
+
+    /// <summary>What a model is for: what was asked, or what its head says; a decoder without one is a language model.</summary>
+    public static TaskKind TaskOf(string path, TaskKind? asked)
+    {
+        if (asked is { } task)
+            return task;
+        if (!Directory.Exists(path))
+            return TaskKind.CausalLm; // a GGUF file; a path that does not exist fails when it is loaded
+        return ModelConfigReader.Read(path).Spec is { IsDecoder: true, Head: not ModelHead.SequenceClassification } ? TaskKind.CausalLm : TaskKind.Classification;
+    }
+
+    private static void Describe(IStepDisplay display, LanguageModel model, TaskData? data)
+    {
+        if (data is not null)
+            display.Note($"{Units.Count(data.Train.Count)} training and {Units.Count(data.Test.Count)} test examples, at most {data.MaxLength} tokens each");
+        var m = model.Model;
+        string trainable = m.Trainable == Trainable.None ? "" : $", {Units.Count(m.Parameters.Where(p => p.Trainable).Sum(p => (long)p.Length))} trainable";
+        display.Note($"{m.Spec.Summary}, {Units.Count(m.ParameterCount)} weights{trainable}");
+        if (model.Initialised.Count > 0)
+            display.Note($"new, not in the checkpoint: {string.Join(", ", model.Initialised)}");
+    }
+
+    private JsonObject Summary(TaskKind task, Model model, long before, double ratioBefore, EvaluationResult? first, EvaluationResult? last, TuneResult? result, double seconds)
+    {
+        bool classification = task == TaskKind.Classification;
+        string quality = classification ? "accuracy" : "perplexity";
+        double? Of(EvaluationResult? r) => r is { } e ? Json.Finite(classification ? e.Accuracy : e.Perplexity) : null;
+        return new JsonObject
+        {
+            ["folder"] = System.IO.Path.GetFullPath(folder.Path),
+            ["model"] = job.Model,
+            ["task"] = classification ? "classification" : "causal-lm",
+            ["steps"] = result?.Steps ?? 0,
+            ["keptStep"] = result?.KeptStep ?? 0,
+            ["voidSteps"] = result?.VoidSteps ?? 0,
+            ["loss"] = last is { } l ? Json.Finite(l.Loss) : null,
+            [quality] = Of(last),
+            ["lossBefore"] = first is { } f ? Json.Finite(f.Loss) : null,
+            [quality + "Before"] = Of(first),
+            ["ratioBefore"] = ratioBefore,
+            ["ratio"] = PruningRatio.Of(model),
+            ["parametersBefore"] = before,
+            ["parametersAfter"] = model.ParameterCount,
+            ["trainedParameters"] = model.Parameters.Where(p => p.Trainable).Sum(p => (long)p.Length),
+            ["flops"] = result?.Flops ?? 0,
+            ["wallSeconds"] = result?.Seconds ?? seconds,
+            ["peakRssBytes"] = Process.GetCurrentProcess().PeakWorkingSet64,
+            ["seed"] = job.Seed,
+        };
+    }
+}
