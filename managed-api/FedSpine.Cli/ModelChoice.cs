@@ -17,13 +17,13 @@ internal sealed class ModelChoice
 
     public IReadOnlyList<Option> All => [Model, Adapter];
 
-    public static Option<string?> CreateModel() => OptionKinds.FilePath("--model", "FOLDER", "Hugging Face folder");
+    public static Option<string?> CreateModel() => OptionKinds.FilePath("--model", "PATH", "Hugging Face folder, or GGUF file of a LLaMA-family model");
 
     public static Option<string?> CreateAdapter() => OptionKinds.FilePath("--adapter", "FOLDER", "PEFT folder with a LoRA adapter for it");
 
     /// <summary>Where the model is on disk.</summary>
     /// <exception cref="InputException">--model is not given.</exception>
-    public string Path(ParseResult parsed) => parsed.GetValue(Model) ?? throw new InputException("--model is missing: give a Hugging Face folder");
+    public string Path(ParseResult parsed) => parsed.GetValue(Model) ?? throw new InputException("--model is missing: give a Hugging Face folder or a GGUF file");
 
     /// <summary>The model with the adapter that was asked for, kept apart from the weights, and its tokenizer; they fit each other.</summary>
     public (LoadedModel Model, TextTokenizer Tokenizer) Load(ParseResult parsed, IComputeBackend backend, LoadOptions options)

@@ -12,5 +12,6 @@ internal static class Verbs
         TuneVerb.Prune(terminal),
         new EvaluateVerb(terminal),
         new PretrainVerb(terminal, pretrain),
+        new ExportVerb(terminal),
     ];
 }

@@ -1,3 +1,4 @@
+using FedSpine.Engine.Formats.Gguf;
 using FedSpine.Engine.Models;
 
 namespace FedSpine.Engine.Formats;
@@ -14,7 +15,7 @@ public static partial class ModelFolder
     /// <summary>Writes config.json and model.safetensors; both appear, or none does.</summary>
     /// <param name="type">F32, F16 or BF16.</param>
     /// <param name="mergeAdapter">True: the weights hold W + s B A. False: the base alone; save the adapter with <see cref="PeftAdapter"/>.</param>
-    /// <param name="tokenizerFrom">A folder whose tokenizer files go along; null: none.</param>
+    /// <param name="tokenizerFrom">A folder whose tokenizer files go along, or a GGUF file whose tokenizer does; null: none.</param>
     /// <exception cref="FedSpineException">The disk is full or not writable, or a weight is not finite in <paramref name="type"/>.</exception>
     public static void Save(Model model, string folder, SafetensorsType type = SafetensorsType.F32, bool mergeAdapter = true, string? tokenizerFrom = null)
     {
@@ -31,7 +32,7 @@ public static partial class ModelFolder
         files.Commit();
     }
 
-    /// <summary>Copies the tokenizer files that <paramref name="from"/> has.</summary>
+    /// <summary>Copies the tokenizer files that <paramref name="from"/> has, or writes those of its tokenizer where it is a GGUF file.</summary>
     /// <exception cref="FedSpineException">A file cannot be read or written.</exception>
     public static void CopyTokenizerFiles(string from, string to)
     {
@@ -42,6 +43,12 @@ public static partial class ModelFolder
 
     private static void CopyTokenizerFiles(string from, AtomicFolder to)
     {
+        if (GgufFile.Is(from))
+        {
+            GgufTokenizerFiles.Write(from, to);
+            return;
+        }
+
         foreach (string name in TokenizerFiles.Where(n => File.Exists(Path.Combine(from, n))))
         {
             to.Write(name, stream =>
@@ -52,7 +59,7 @@ public static partial class ModelFolder
         }
     }
 
-    private static IEnumerable<TensorSource> Sources(Model model, bool mergeAdapter)
+    internal static IEnumerable<TensorSource> Sources(Model model, bool mergeAdapter)
     {
         var adapted = new Dictionary<string, Linear>(StringComparer.Ordinal);
         if (mergeAdapter)

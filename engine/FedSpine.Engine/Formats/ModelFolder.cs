@@ -81,7 +81,7 @@ public static partial class ModelFolder
     }
 
     /// <summary>The spec to build, and whether its labels are not the checkpoint's.</summary>
-    private static (ModelSpec Spec, bool NewLabels) ApplyOptions(string folder, ModelConfig config, LoadOptions options)
+    internal static (ModelSpec Spec, bool NewLabels) ApplyOptions(string folder, ModelConfig config, LoadOptions options)
     {
         var spec = config.Spec;
         if (options is { Adapter: not null, Lora: not null })

@@ -13,19 +13,23 @@ internal sealed record AddedToken(int Id, string Content, bool Normalized, bool 
 /// </summary>
 internal sealed class AddedTokens : ITextCodec
 {
-    private readonly ITextCodec _codec;
     private readonly Func<string, string>? _normalize;
     private readonly Finder _raw, _normalized;
 
     /// <param name="normalize">What the codec does to text first; null: nothing.</param>
     public AddedTokens(ITextCodec codec, IReadOnlyList<AddedToken> tokens, Func<string, string>? normalize)
     {
-        _codec = codec;
+        (Codec, Tokens) = (codec, tokens);
         _normalize = normalize;
         bool Late(AddedToken token) => token.Normalized && normalize is not null;
         _raw = new Finder(tokens.Where(t => !Late(t)));
         _normalized = new Finder(tokens.Where(Late).Select(t => t with { Content = normalize!(t.Content) }).Where(t => t.Content.Length > 0));
     }
+
+    /// <summary>What encodes the text between the tokens.</summary>
+    public ITextCodec Codec { get; }
+
+    public IReadOnlyList<AddedToken> Tokens { get; }
 
     public IReadOnlyList<int> Encode(string text)
     {
@@ -35,7 +39,7 @@ internal sealed class AddedTokens : ITextCodec
             if (part.Token is not null)
                 ids.Add(part.Token.Id);
             else if (_normalized.IsEmpty)
-                ids.AddRange(_codec.Encode(part.Text));
+                ids.AddRange(Codec.Encode(part.Text));
             else
                 EncodeNormalized(ids, _normalize!(part.Text));
         }
@@ -43,7 +47,7 @@ internal sealed class AddedTokens : ITextCodec
         return ids;
     }
 
-    public string Decode(IReadOnlyList<int> ids) => _codec.Decode(ids);
+    public string Decode(IReadOnlyList<int> ids) => Codec.Decode(ids);
 
     private void EncodeNormalized(List<int> ids, string text)
     {
@@ -52,7 +56,7 @@ internal sealed class AddedTokens : ITextCodec
             if (part.Token is not null)
                 ids.Add(part.Token.Id);
             else
-                ids.AddRange(_codec.Encode(part.Text));
+                ids.AddRange(Codec.Encode(part.Text));
         }
     }
 

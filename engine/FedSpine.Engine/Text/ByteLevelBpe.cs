@@ -9,14 +9,14 @@ internal sealed class ByteLevelBpe : ITextCodec
 {
     private readonly BpeTokenizer _tokenizer;
     private readonly TokenTable _table;
-    private readonly BytePairOptions _options;
 
     /// <param name="merges">"left right", best first.</param>
     /// <exception cref="InputException">A merge names a token that the table lacks.</exception>
     public ByteLevelBpe(TokenTable table, IReadOnlyList<string> merges, BytePairOptions options, string mergesFile)
     {
         _table = table;
-        _options = options;
+        Merges = merges;
+        Options = options;
         try
         {
             _tokenizer = BpeTokenizer.Create(new BpeOptions(table.Entries)
@@ -32,15 +32,20 @@ internal sealed class ByteLevelBpe : ITextCodec
         }
     }
 
+    /// <summary>"left right", best first.</summary>
+    public IReadOnlyList<string> Merges { get; }
+
+    public BytePairOptions Options { get; }
+
     public IReadOnlyList<int> Encode(string text)
     {
-        if (_options.AddPrefixSpace && text.Length > 0 && !char.IsWhiteSpace(text[0]))
+        if (Options.AddPrefixSpace && text.Length > 0 && !char.IsWhiteSpace(text[0]))
             text = " " + text;
-        if (!_options.IgnoreMerges)
+        if (!Options.IgnoreMerges)
             return _tokenizer.EncodeToIds(text);
 
         var ids = new List<int>();
-        foreach (System.Text.RegularExpressions.ValueMatch word in _options.Words.EnumerateMatches(text))
+        foreach (System.Text.RegularExpressions.ValueMatch word in Options.Words.EnumerateMatches(text))
         {
             string letters = Letters(text.AsSpan(word.Index, word.Length));
             if (_table.IdOf(letters) is int id)

@@ -16,6 +16,13 @@ internal sealed partial record BytePairOptions(Regex Words, bool AddPrefixSpace,
 
     public static BytePairOptions Gpt2 { get; } = new(Gpt2Words(), AddPrefixSpace: false, IgnoreMerges: false);
 
+    public static BytePairOptions Llama3 { get; } = new(Llama3Words(), AddPrefixSpace: false, IgnoreMerges: true);
+
+    public static BytePairOptions Qwen2 { get; } = new(Qwen2Words(), AddPrefixSpace: false, IgnoreMerges: false);
+
+    /// <summary>The pattern as tokenizer.json spells it.</summary>
+    public string Pattern => Words.ToString();
+
     /// <summary>From the "pre_tokenizer" and "model" of a tokenizer.json.</summary>
     /// <exception cref="InputException">The pre-tokenizer is not byte-level, or splits by a pattern that is not known.</exception>
     public static BytePairOptions FromJson(JsonFields root, JsonFields model)

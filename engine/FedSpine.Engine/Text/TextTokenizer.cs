@@ -1,4 +1,5 @@
 using System.Text;
+using FedSpine.Engine.Formats.Gguf;
 using FedSpine.Engine.Models;
 
 namespace FedSpine.Engine.Text;
@@ -22,7 +23,7 @@ public sealed class TextTokenizer
         _specials = specials;
     }
 
-    /// <summary>Where it was loaded from, for <see cref="Formats.ModelFolder"/> to copy.</summary>
+    /// <summary>The folder or GGUF file it was loaded from, for <see cref="Formats.ModelFolder"/> to copy.</summary>
     public string Folder { get; }
 
     /// <summary>One more than the largest id: the embedding rows that a model needs.</summary>
@@ -40,12 +41,13 @@ public sealed class TextTokenizer
 
     public int? UnkId => _specials.Unk;
 
-    /// <summary>Reads tokenizer.model, tokenizer.json, vocab.json with merges.txt, or vocab.txt, whichever is found first.</summary>
-    /// <exception cref="InputException">No supported tokenizer in the folder, or a malformed file.</exception>
-    public static TextTokenizer Load(string folder)
+    /// <summary>Reads tokenizer.model, tokenizer.json, vocab.json with merges.txt, or vocab.txt, whichever is found first; or the metadata of a GGUF file.</summary>
+    /// <param name="path">A Hugging Face folder or a GGUF file.</param>
+    /// <exception cref="InputException">No supported tokenizer there, or a malformed file.</exception>
+    public static TextTokenizer Load(string path)
     {
-        var (codec, table, specials) = TokenizerFolder.Read(folder);
-        return new TextTokenizer(folder, codec, table, specials);
+        var (codec, table, specials) = GgufFile.Is(path) ? GgufTokenizer.Read(path) : TokenizerFolder.Read(path);
+        return new TextTokenizer(path, codec, table, specials);
     }
 
     public bool IsSpecial(int id) => _specials.Contains(id);
