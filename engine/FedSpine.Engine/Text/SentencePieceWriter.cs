@@ -12,12 +12,12 @@ internal static class SentencePieceWriter
     public static byte[] Write(SentencePieceModel model, SpecialTokens special)
     {
         var file = new MemoryStream();
+        Span<byte> score = stackalloc byte[4];
         foreach (var piece in model.Pieces)
         {
             var item = new MemoryStream();
             WriteText(item, 1, piece.Text);
             WriteKey(item, 2, Fixed32);
-            Span<byte> score = stackalloc byte[4];
             BinaryPrimitives.WriteSingleLittleEndian(score, piece.Score);
             item.Write(score);
             WriteNumber(item, 3, (int)piece.Kind);

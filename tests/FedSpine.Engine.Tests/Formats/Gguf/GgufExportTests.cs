@@ -168,7 +168,7 @@ public sealed class GgufExportTests : IDisposable
         _backend.Upload<float>(infinite.Layers[1].Down.Weight.Value.Slice(0, 1), [70000f]);
         Assert.Contains("tensor blk.1.ffn_down.weight holds 70000 at [0, 0], which is not written as F16",
             Assert.Throws<FedSpineException>(() => GgufModel.Save(infinite, _folder["x.gguf"], GgufTensorType.F16, _tokenizer.Path)).Message);
-        Assert.Empty(Directory.EnumerateFileSystemEntries(_folder.Path).Where(f => f.Contains('x')));
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(_folder.Path), f => f.Contains("x.gguf", StringComparison.Ordinal));
     }
 
     /// <summary>Every tensor: packed one after the other on multiples of 32, fastest dimension first, and the model's values.</summary>
