@@ -46,6 +46,7 @@ internal sealed class SimulateVerb : IVerb
     public IReadOnlyList<(string CommandLine, string Purpose)> Examples { get; } =
     [
         ("fedspine simulate", "the bundled sample, in about a minute"),
+        ("fedspine simulate --rounds 2 --local-steps 10 --no-reference", "a quick look"),
         ("fedspine simulate --target-sparsity 0.7 --policy thompson --seed 3", "harder pruning, another policy"),
         ("fedspine simulate --model roberta-base --data train.tsv --eval-data dev.tsv", "your model and labelled data"),
         ("fedspine simulate --task causal-lm --model llama --data text.txt", "a LLaMA decoder on plain text"),

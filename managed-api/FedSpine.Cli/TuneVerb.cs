@@ -33,9 +33,9 @@ internal sealed class TuneVerb : IVerb
         "Tunes a model on one device: a LoRA adapter, or all weights; for classification, plain text, or prompts with answers, of which "
         + "only the answers are learned. Writes a PEFT folder (with --all-weights a model folder), evaluates as it goes and keeps the best."),
         "tune a model on your text",
-        ("fedspine finetune --model roberta-base --data train.tsv --eval-data dev.tsv --epochs 3", "a classifier"),
-        ("fedspine finetune --model llama --data story.txt --steps 50 --rank 8 --out tuned", "a language model on plain text"),
-        ("fedspine finetune --model llama --data questions.jsonl --length 256", "prompts and answers"),
+        ("fedspine finetune --model roberta-base --data train.tsv --eval-data dev.tsv --epochs 3 --out tuned", "a classifier"),
+        ("fedspine finetune --model llama --data story.txt --steps 50 --rank 8", "a language model on plain text"),
+        ("fedspine finetune --model llama --data questions.jsonl --length 256", "prompts with answers, of which the answers are learned"),
         ("fedspine finetune --resume runs/finetune-001", "go on after Ctrl-C"));
 
     public static TuneVerb Prune(Terminal terminal) => new(terminal, pruning: true, new Command("prune",

@@ -1,0 +1,24 @@
+using System.Diagnostics;
+
+namespace FedSpine.Federated.Tests.Cli;
+
+/// <summary>The tool as a process of its own, as people run it.</summary>
+internal static class Tool
+{
+    /// <param name="folder">Its working folder.</param>
+    /// <param name="arguments">One string, split at blanks as a shell does for plain words.</param>
+    public static CliRun Run(string folder, string arguments, string input = "")
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "fedspine.dll"), .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)])
+        {
+            WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        using var process = Process.Start(start)!;
+        process.StandardInput.Write(input);
+        process.StandardInput.Close();
+        var error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return new CliRun(process.ExitCode, output, error.Result);
+    }
+}
