@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace FedSpine.Engine.Formats;
 
 /// <summary>The weights of a Hugging Face folder: model.safetensors, or the shards that model.safetensors.index.json lists.</summary>
@@ -65,8 +63,9 @@ public sealed class Checkpoint : IDisposable
 
     private void AddShards(string folder)
     {
-        var map = JsonFields.Read(Path).Object("weight_map") ?? throw InputException.InFile(Path, "weight_map is missing");
-        foreach (string shard in map.Names.Select(name => ShardOf(map, name)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
+        var index = JsonFields.Read(Path);
+        var map = WeightMap(index);
+        foreach (string shard in Shards(index))
             Add(SafetensorsFile.Open(System.IO.Path.Combine(folder, shard)));
         foreach (string name in map.Names)
         {
@@ -75,6 +74,16 @@ public sealed class Checkpoint : IDisposable
                 throw InputException.InFile(Path, $"tensor {name} is not in {shard}");
         }
     }
+
+    /// <summary>File names of the shards that an index lists, in order.</summary>
+    /// <exception cref="InputException">The index is malformed, or reaches outside its folder.</exception>
+    internal static string[] Shards(JsonFields index)
+    {
+        var map = WeightMap(index);
+        return [.. map.Names.Select(name => ShardOf(map, name)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+    }
+
+    private static JsonFields WeightMap(JsonFields index) => index.Object("weight_map") ?? throw index.Error("weight_map is missing");
 
     private static string ShardOf(JsonFields map, string name)
     {

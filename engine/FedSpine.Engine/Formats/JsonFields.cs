@@ -29,9 +29,22 @@ internal sealed class JsonFields
         {
             if (new FileInfo(file) is { Exists: true, Length: > MaxFileBytes } info)
                 throw InputException.InFile(file, $"{info.Length} bytes, the limit is {MaxFileBytes}");
-            ReadOnlyMemory<byte> bytes = File.ReadAllBytes(file);
-            if (bytes.Span.StartsWith(Encoding.UTF8.Preamble))
-                bytes = bytes[Encoding.UTF8.Preamble.Length..];
+            return Parse(file, File.ReadAllBytes(file));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw InputException.InFile(file, e is FileNotFoundException or DirectoryNotFoundException ? "no such file" : "cannot be read", e);
+        }
+    }
+
+    /// <param name="file">Where the bytes are from, for messages.</param>
+    /// <exception cref="InputException">Not a JSON object.</exception>
+    public static JsonFields Parse(string file, ReadOnlyMemory<byte> bytes)
+    {
+        if (bytes.Span.StartsWith(Encoding.UTF8.Preamble))
+            bytes = bytes[Encoding.UTF8.Preamble.Length..];
+        try
+        {
             using var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { AllowDuplicateProperties = false });
             DecodeStrings(document.RootElement);
             return new JsonFields(file, "", document.RootElement.Clone());
@@ -39,10 +52,6 @@ internal sealed class JsonFields
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw InputException.InFile(file, $"not valid JSON: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw InputException.InFile(file, e is FileNotFoundException or DirectoryNotFoundException ? "no such file" : "cannot be read", e);
         }
     }
 

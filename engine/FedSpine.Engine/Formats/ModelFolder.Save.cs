@@ -6,7 +6,7 @@ namespace FedSpine.Engine.Formats;
 public static partial class ModelFolder
 {
     /// <summary>What tokenizers of the supported families are made of.</summary>
-    private static readonly string[] TokenizerFiles =
+    internal static readonly string[] TokenizerFiles =
     [
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
         "vocab.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "chat_template.jinja",
