@@ -40,7 +40,8 @@ internal sealed class CommandLine
         try
         {
             verb.Common.Check(parsed);
-            return verb.Run(parsed, cancel);
+            string[] local = HubArguments.Resolve(arguments, parsed, verb, _terminal, cancel);
+            return verb.Run(local.SequenceEqual(arguments) ? parsed : Parse(local), cancel);
         }
         catch (Exception e)
         {

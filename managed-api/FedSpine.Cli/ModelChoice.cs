@@ -17,13 +17,14 @@ internal sealed class ModelChoice
 
     public IReadOnlyList<Option> All => [Model, Adapter];
 
-    public static Option<string?> CreateModel() => OptionKinds.FilePath("--model", "PATH", "Hugging Face folder, or GGUF file of a LLaMA-family model");
+    public static Option<string?> CreateModel() =>
+        OptionKinds.ModelPath("--model", "Hugging Face folder, GGUF file of a LLaMA-family model, or a model on the Hub (OWNER/NAME@REVISION for a branch, tag or commit)");
 
-    public static Option<string?> CreateAdapter() => OptionKinds.FilePath("--adapter", "FOLDER", "PEFT folder with a LoRA adapter for it");
+    public static Option<string?> CreateAdapter() => OptionKinds.ModelPath("--adapter", "PEFT folder with a LoRA adapter for it, or one on the Hub");
 
     /// <summary>Where the model is on disk.</summary>
     /// <exception cref="InputException">--model is not given.</exception>
-    public string Path(ParseResult parsed) => parsed.GetValue(Model) ?? throw new InputException("--model is missing: give a Hugging Face folder or a GGUF file");
+    public string Path(ParseResult parsed) => parsed.GetValue(Model) ?? throw new InputException("--model is missing: give a Hugging Face folder, a GGUF file or hub:OWNER/NAME");
 
     /// <summary>The model with the adapter that was asked for, kept apart from the weights, and its tokenizer; they fit each other.</summary>
     public (LoadedModel Model, TextTokenizer Tokenizer) Load(ParseResult parsed, IComputeBackend backend, LoadOptions options)

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Numerics;
+using FedSpine.Engine;
+using FedSpine.Engine.Hub;
 
 namespace FedSpine.Cli;
 
@@ -29,6 +31,33 @@ internal static class OptionKinds
         return option;
     }
 
+    /// <summary>A model or an adapter: a path, or "hub:OWNER/NAME[@REVISION]" as it is.</summary>
+    public static Option<string?> ModelPath(string name, string description)
+    {
+        var option = new ModelOption(name) { HelpName = $"PATH|{HubReference.Prefix}OWNER/NAME", Description = description };
+        option.CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            try
+            {
+                if (text.Length == 0)
+                    return Fail<string?>(result, name, "", "a path");
+                if (!HubReference.Is(text))
+                    return Path.GetFullPath(text);
+                HubReference.Parse(text);
+                return text;
+            }
+            catch (InputException e)
+            {
+                result.AddError($"{name} {e.Message}");
+                return null;
+            }
+        };
+        return option;
+    }
+
+    public static bool IsModel(Option option) => option is ModelOption;
+
     public static Option<T?> Choice<T>(string name, string description, params (string Name, T Value)[] choices) where T : struct => new(name)
     {
         HelpName = string.Join('|', choices.Select(c => c.Name)),
@@ -39,6 +68,8 @@ internal static class OptionKinds
     };
 
     public static Option<bool> Flag(string name, string description) => new(name) { Description = description, Arity = ArgumentArity.Zero };
+
+    private sealed class ModelOption(string name) : Option<string?>(name);
 
     private static Option<T?> Number<T>(string name, string unit, string description, string kind) where T : struct, INumber<T> => new(name)
     {

@@ -16,7 +16,7 @@ internal static class SimulateSettings
     /// <summary>New instances: an option belongs to one command.</summary>
     public static Setting<SimulationOptions>[] Create() =>
     [
-        new Setting<SimulationOptions, string?>(FilePath("--model", "FOLDER", "Hugging Face folder of the base model (default: the bundled sample encoder)"), Data,
+        new Setting<SimulationOptions, string?>(ModelPath("--model", "the base model: a Hugging Face folder, or one on the Hub (default: the bundled sample encoder)"), Data,
             (o, v) => o with { Model = v }),
         new Setting<SimulationOptions, string?>(FilePath("--data", "FILE", "training data: TSV, CSV, JSONL or plain text (default: the bundled sample)"), Data,
             (o, v) => o with { Data = v }),

@@ -46,7 +46,7 @@ public static class HubModel
         }
 
         var pinned = reference with { Revision = listing.Commit };
-        string folder = Path.Combine(place, listing.Commit);
+        string folder = Folder(place, reference, listing.Commit);
         if (!File.Exists(Path.Combine(folder, Whole)))
         {
             CreateFolder(folder);
@@ -69,9 +69,12 @@ public static class HubModel
             commit = File.ReadAllText(pointer).Trim();
         }
 
-        string folder = Path.Combine(place, commit);
+        string folder = Folder(place, reference, commit);
         return HubReference.IsCommit(commit) && File.Exists(Path.Combine(folder, Whole)) ? new HubFolder(reference with { Revision = commit }, folder) : null;
     }
+
+    /// <summary>Ends in the model's name, which reports show.</summary>
+    private static string Folder(string place, HubReference reference, string commit) => Path.Combine(place, commit, reference.Name);
 
     private static async Task DownloadFilesAsync(HubClient client, HubReference reference, HubListing listing, string folder,
         Action<HubProgress>? progress, Action<string> note, CancellationToken cancel)

@@ -11,7 +11,7 @@ public sealed record HubOptions
     /// <summary>Nothing is asked of the network; what is not in the cache is an error.</summary>
     public bool Offline { get; init; }
 
-    /// <summary>Holds OWNER/NAME/COMMIT/files.</summary>
+    /// <summary>Holds OWNER/NAME/COMMIT/NAME/files.</summary>
     public required string Cache { get; init; }
 
     /// <summary>Tries in a row without progress before an error is final.</summary>

@@ -23,7 +23,7 @@ public sealed class HubModelTests : IDisposable
             _server.Files[other] = ([1, 2, 3], false);
     }
 
-    private string Part => _folder[$"cache/o/n/{HubServer.Commit}/model.safetensors.part"];
+    private string Part => _folder[$"cache/o/n/{HubServer.Commit}/n/model.safetensors.part"];
 
     private HubOptions Options => new()
     {
@@ -167,7 +167,7 @@ public sealed class HubModelTests : IDisposable
         _server.Instead = (request, _) => request.Path.StartsWith("/api/models/old/") ? new HubReply(307, [], ("Location", request.Path.Replace("/old/", "/o/"))) :
             request.Path.StartsWith("/old/n/") ? new HubReply(307, [], ("Location", request.Path.Replace("/old/", "/o/"))) : null;
         var model = await HubModel.DownloadAsync(HubReference.Parse("hub:old/n@v1"), Options);
-        Assert.EndsWith($"old/n/{HubServer.Commit}", model.Folder);
+        Assert.EndsWith($"old/n/{HubServer.Commit}/n", model.Folder);
         _server.Instead = (request, _) => new HubReply(302, [], ("Location", request.Path));
         Assert.Contains("more than 10 redirects", (await Assert.ThrowsAsync<FedSpineException>(DownloadAsync)).Message);
     }
@@ -213,8 +213,8 @@ public sealed class HubModelTests : IDisposable
     [Fact]
     public async Task Silence_is_given_up_and_tried_again()
     {
-        _server.Instead = (request, before) => request.Path.EndsWith("config.json") && before == 0 ? new HubReply(200, _server.Files["config.json"].Content[..1]) { SaidLength = _server.Files["config.json"].Content.Length, Hang = true } : null;
-        await HubModel.DownloadAsync(s_model, Options with { Stall = TimeSpan.FromMilliseconds(300) }, Keep);
+        _server.Instead = (request, before) => request.Path.EndsWith("/config.json") && before == 0 ? new HubReply(200, _server.Files["config.json"].Content[..1]) { SaidLength = _server.Files["config.json"].Content.Length, Hang = true } : null;
+        await HubModel.DownloadAsync(s_model, Options with { Stall = TimeSpan.FromMilliseconds(700), Attempts = 6 }, Keep);
         Assert.Contains(_notes, n => n.Contains("nothing came for"));
     }
 

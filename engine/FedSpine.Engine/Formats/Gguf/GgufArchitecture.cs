@@ -28,6 +28,10 @@ internal sealed record GgufArchitecture(string Name, bool PairsAreNeighbours, bo
     {
         if (!spec.IsDecoder || spec.Head != ModelHead.CausalLm)
             throw new InputException($"GGUF files hold causal language models of the LLaMA family; this is a {spec.Family} model with a {spec.Head} head: export it to hf");
+        if (spec.RopeScaling is { } scaling)
+            throw new InputException($"{scaling.Kind} scaling of rotary embeddings is not written to GGUF files: export it to hf");
+        if (spec.AttentionOutputBias)
+            throw new InputException("GGUF's architectures of the LLaMA family have no bias on the attention output: export it to hf");
         int[] headSizes = [.. spec.Layers.Select(l => l.HeadSize).Distinct()];
         if (headSizes.Length > 1)
             throw new InputException($"GGUF has one head size for all layers; this model has {string.Join(" and ", headSizes)}: export it to hf");
