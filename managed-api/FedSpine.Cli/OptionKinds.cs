@@ -23,6 +23,16 @@ internal static class OptionKinds
         CustomParser = result => result.Tokens[0].Value is { Length: > 0 } text ? text : Fail<string?>(result, name, "", "something"),
     };
 
+    /// <summary>A text that may be given several times.</summary>
+    public static Option<string[]> Texts(string name, string unit, string description) => new(name)
+    {
+        HelpName = unit,
+        Description = description,
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = false,
+        CustomParser = result => [.. result.Tokens.Select(t => t.Value)],
+    };
+
     /// <summary>A file or folder, made absolute so that a run can be repeated and resumed from anywhere.</summary>
     public static Option<string?> FilePath(string name, string unit, string description)
     {

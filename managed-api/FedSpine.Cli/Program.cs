@@ -11,7 +11,7 @@ internal static class Program
     {
         Console.OutputEncoding = Encoding.UTF8;
         using var interruption = new Interruption();
-        var terminal = Terminal.OfProcess();
+        var terminal = Terminal.OfProcess(interruption);
         return new CommandLine(terminal, Verbs.Create(terminal, Simulator.Run, Pretrain)).Run(arguments, interruption.Token);
     }
 

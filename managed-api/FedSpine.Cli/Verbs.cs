@@ -11,6 +11,7 @@ internal static class Verbs
         TuneVerb.Finetune(terminal),
         TuneVerb.Prune(terminal),
         new EvaluateVerb(terminal),
+        new GenerateVerb(terminal),
         new PretrainVerb(terminal, pretrain),
         new ExportVerb(terminal),
     ];

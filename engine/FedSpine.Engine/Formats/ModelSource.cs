@@ -20,6 +20,11 @@ public static class ModelSource
         return GgufFile.Is(path) ? GgufModel.Load(backend, path, options) : ModelFolder.Load(backend, path, options);
     }
 
+    /// <summary>Its shape, without its weights.</summary>
+    /// <exception cref="InputException">There is no model, or its configuration is malformed or not supported.</exception>
+    public static ModelConfig ReadConfig(string path) =>
+        Directory.Exists(path) ? ModelConfigReader.Read(path) : throw InputException.InFile(path, "no such folder");
+
     /// <inheritdoc cref="TextTokenizer.Load"/>
     public static TextTokenizer LoadTokenizer(string path) => TextTokenizer.Load(HubModel.Resolve(path));
 }

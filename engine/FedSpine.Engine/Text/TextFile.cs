@@ -3,7 +3,7 @@ using System.Text;
 namespace FedSpine.Engine.Text;
 
 /// <summary>Whole text files, checked while they are decoded.</summary>
-internal static class TextFile
+public static class TextFile
 {
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 

@@ -26,10 +26,15 @@ internal sealed record CliRun(int Code, string Out, string Error)
     public static CliRun Of(PretrainRun pretrain, CancellationToken cancel, params string[] arguments) =>
         Of((_, _, _, _, _, _) => throw new InvalidOperationException("a simulation was not asked for"), pretrain, cancel, arguments);
 
-    private static CliRun Of(SimulateRun simulate, PretrainRun pretrain, CancellationToken cancel, string[] arguments)
+    /// <summary>A verb that computes here, with something on standard input: piped, or typed.</summary>
+    public static CliRun WithInput(string input, bool typed, CancellationToken cancel, params string[] arguments) =>
+        Of((_, _, _, _, _, _) => throw new InvalidOperationException("a simulation was not asked for"),
+            (_, _, _, _, _, _) => throw new InvalidOperationException("pretraining was not asked for"), cancel, arguments, new StringReader(input), typed);
+
+    private static CliRun Of(SimulateRun simulate, PretrainRun pretrain, CancellationToken cancel, string[] arguments, TextReader? input = null, bool typed = false)
     {
         var (output, error) = (new StringWriter(), new StringWriter());
-        var terminal = new Terminal(Open(output), Open(error));
+        var terminal = new Terminal(Open(output), Open(error)) { In = input ?? TextReader.Null, InIsTerminal = typed };
         int code = new CommandLine(terminal, Verbs.Create(terminal, simulate, pretrain)).Run(arguments, cancel);
         return new CliRun(code, output.ToString(), error.ToString());
     }
