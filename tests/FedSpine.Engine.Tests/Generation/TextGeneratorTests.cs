@@ -12,6 +12,8 @@ public sealed class TextGeneratorTests : IDisposable
 {
     private static readonly GenerationOptions Options = new() { MaxTokens = 20, Temperature = 1.5, Seed = 3 };
 
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
     private static readonly string[] Prompts = ["the cat", "", "on the mat, the cat sat on the mat", "é", "sat", "the"];
 
     private readonly TemporaryFolder _folder = new();
@@ -43,12 +45,12 @@ public sealed class TextGeneratorTests : IDisposable
         string folder = Golden.Shared("models", "stories260K");
         using var model = ModelFolder.Load(_backend, folder).Model;
         using var generator = new TextGenerator(model, TextTokenizer.Load(folder));
-        var result = generator.Generate("", new GenerationOptions { Temperature = 0, MaxTokens = 128 });
+        var result = generator.Generate("", new GenerationOptions { Temperature = 0, MaxTokens = 128 }, Cancel);
         Assert.StartsWith(Expected, result.Text);
         Assert.Equal((1, FinishReason.MaxTokens, 128), (result.PromptTokens, result.Finish, result.Tokens.Count));
         string start = "Once upon a time, there was a little girl named Lily.";
-        Assert.StartsWith(Expected[start.Length..], generator.Generate(start, new GenerationOptions { Temperature = 0, MaxTokens = 100 }).Text);
-        var stopped = generator.Generate(start, new GenerationOptions { Temperature = 0, Stop = ["the par", "day"] });
+        Assert.StartsWith(Expected[start.Length..], generator.Generate(start, new GenerationOptions { Temperature = 0, MaxTokens = 100 }, Cancel).Text);
+        var stopped = generator.Generate(start, new GenerationOptions { Temperature = 0, Stop = ["the par", "day"] }, Cancel);
         Assert.Equal((" She loved to play outside in ", FinishReason.Stop), (stopped.Text, stopped.Finish));
     }
 
@@ -63,10 +65,10 @@ public sealed class TextGeneratorTests : IDisposable
         using var generator = new TextGenerator(model, _tokenizer, rows: rows);
         using var alone = new TextGenerator(single, _tokenizer);
         var options = Options with { Stop = ["z"] }; // some end early, and others take their rows
-        var together = generator.Generate(Prompts, options);
+        var together = generator.Generate(Prompts, options, Cancel);
         for (int i = 0; i < Prompts.Length; i++)
         {
-            var expected = alone.Generate(Prompts[i], options);
+            var expected = alone.Generate(Prompts[i], options, Cancel);
             Assert.Equal((expected.Text, expected.Finish, expected.PromptTokens), (together[i].Text, together[i].Finish, together[i].PromptTokens));
             Assert.Equal(expected.Tokens, together[i].Tokens);
         }
@@ -80,7 +82,7 @@ public sealed class TextGeneratorTests : IDisposable
     {
         using var model = Model(_backend);
         using var generator = new TextGenerator(model, _tokenizer);
-        var stream = generator.Stream("the", Options);
+        var stream = generator.Stream("the", Options, Cancel);
         Assert.Throws<InvalidOperationException>(() => stream.Result);
         var pieces = stream.ToList();
         var result = stream.Result;
@@ -89,8 +91,8 @@ public sealed class TextGeneratorTests : IDisposable
         Assert.Equal(result.Text, string.Concat(pieces));
         Assert.Equal(_tokenizer.Decode([.. _tokenizer.Encode("the"), .. result.Tokens]), "the" + result.Text);
         Assert.Equal(pieces, stream);
-        Assert.Equal(result.Text, generator.Generate("the", Options).Text);
-        Assert.NotEqual(result.Text, generator.Generate("the", Options with { Seed = 4 }).Text);
+        Assert.Equal(result.Text, generator.Generate("the", Options, Cancel).Text);
+        Assert.NotEqual(result.Text, generator.Generate("the", Options with { Seed = 4 }, Cancel).Text);
     }
 
     [Fact]
@@ -99,19 +101,19 @@ public sealed class TextGeneratorTests : IDisposable
         using var model = Model(_backend);
         using var generator = new TextGenerator(model, _tokenizer, context: 16);
         int prompt = 1 + _tokenizer.Encode("the").Length;
-        var full = generator.Generate("the", Options with { MaxTokens = 1000 });
+        var full = generator.Generate("the", Options with { MaxTokens = 1000 }, Cancel);
         Assert.Equal((FinishReason.ContextFull, 16 - prompt + 1), (full.Finish, full.Tokens.Count));
-        var few = generator.Generate("the", Options with { MaxTokens = 5 });
+        var few = generator.Generate("the", Options with { MaxTokens = 5 }, Cancel);
         Assert.Equal((FinishReason.MaxTokens, 5), (few.Finish, few.Tokens.Count));
         Assert.Equal(full.Tokens.Take(5), few.Tokens);
 
         string stop = full.Text[3..5];
-        var stopped = generator.Generate("the", Options with { Stop = ["not there", stop] });
+        var stopped = generator.Generate("the", Options with { Stop = ["not there", stop] }, Cancel);
         Assert.Equal((FinishReason.Stop, full.Text[..full.Text.IndexOf(stop, StringComparison.Ordinal)]), (stopped.Finish, stopped.Text));
 
         using var ending = Model(_backend, eos: full.Tokens[4]);
         using var ended = new TextGenerator(ending, _tokenizer, context: 16);
-        var end = ended.Generate("the", Options);
+        var end = ended.Generate("the", Options, Cancel);
         Assert.Equal(FinishReason.EndOfText, end.Finish);
         Assert.Equal(full.Tokens.Take(full.Tokens.ToList().IndexOf(full.Tokens[4]) + 1), end.Tokens);
         Assert.Equal(_tokenizer.Decode([.. end.Tokens.SkipLast(1)]), end.Text);
@@ -122,8 +124,8 @@ public sealed class TextGeneratorTests : IDisposable
     {
         using var model = Model(_backend);
         using var generator = new TextGenerator(model, _tokenizer, context: 4);
-        Assert.Contains("tokens, the context holds 4", Assert.Throws<InputException>(() => generator.Generate("the cat sat on the mat")).Message);
-        Assert.StartsWith("--top-p 2", Assert.Throws<InputException>(() => generator.Generate("the", Options with { TopP = 2 })).Message);
+        Assert.Contains("tokens, the context holds 4", Assert.Throws<InputException>(() => generator.Generate("the cat sat on the mat", cancel: Cancel)).Message);
+        Assert.StartsWith("--top-p 2", Assert.Throws<InputException>(() => generator.Generate("the", Options with { TopP = 2 }, Cancel)).Message);
         Assert.Throws<OperationCanceledException>(() => generator.Generate("the", Options, new CancellationToken(canceled: true)));
         using var stopping = new CancellationTokenSource();
         var stream = generator.Stream("a", Options, stopping.Token);
@@ -139,6 +141,6 @@ public sealed class TextGeneratorTests : IDisposable
     {
         using var model = TinyModels.Random(_backend, TinyModels.Llama(ModelHead.CausalLm) with { VocabularySize = 270 }, Trainable.None, TinyModels.Lora);
         using var generator = new TextGenerator(model, _tokenizer);
-        Assert.Equal(20, generator.Generate("the", Options).Tokens.Count);
+        Assert.Equal(20, generator.Generate("the", Options, Cancel).Tokens.Count);
     }
 }
