@@ -48,7 +48,7 @@ internal sealed class GenerateVerb : IVerb
     [
         ("fedspine generate --model llama --prompt \"Once upon a time\"", "a text, drawn at random from a fixed seed"),
         ("fedspine generate --model llama --prompt-file prompt.txt --temperature 0 --max-tokens 50", "the likeliest text"),
-        ("fedspine generate --model llama --adapter tuned --prompt \"Question: \" --stop \"Question:\" --json", "with an adapter; one JSON object"),
+        ("fedspine generate --model llama --adapter runs/finetune-001 --prompt \"Once\" --stop . --json", "a sentence, with an adapter, as one JSON object"),
     ];
 
     public int Run(ParseResult parsed, CancellationToken cancel)

@@ -22,8 +22,17 @@ public static class ModelSource
 
     /// <summary>Its shape, without its weights.</summary>
     /// <exception cref="InputException">There is no model, or its configuration is malformed or not supported.</exception>
-    public static ModelConfig ReadConfig(string path) =>
-        Directory.Exists(path) ? ModelConfigReader.Read(path) : throw InputException.InFile(path, "no such folder");
+    public static ModelConfig ReadConfig(string path)
+    {
+        path = HubModel.Resolve(path);
+        if (GgufFile.Is(path))
+        {
+            using var file = GgufFile.Open(path);
+            return GgufConfig.Read(file).Config;
+        }
+
+        return Directory.Exists(path) ? ModelConfigReader.Read(path) : throw InputException.InFile(path, "no such folder");
+    }
 
     /// <inheritdoc cref="TextTokenizer.Load"/>
     public static TextTokenizer LoadTokenizer(string path) => TextTokenizer.Load(HubModel.Resolve(path));

@@ -1,15 +1,16 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 
 namespace FedSpine.Federated.Tests.Cli;
 
 /// <summary>The tool as a process of its own, as people run it.</summary>
-internal static class Tool
+internal static partial class Tool
 {
     /// <param name="folder">Its working folder.</param>
-    /// <param name="arguments">One string, split at blanks as a shell does for plain words.</param>
+    /// <param name="arguments">One string, split at blanks as a shell does, but not within double quotes.</param>
     public static CliRun Run(string folder, string arguments, string input = "")
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "fedspine.dll"), .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)])
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "fedspine.dll"), .. Words().Matches(arguments).Select(m => m.Value.Trim('"'))])
         {
             WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };
@@ -21,4 +22,7 @@ internal static class Tool
         process.WaitForExit();
         return new CliRun(process.ExitCode, output, error.Result);
     }
+
+    [GeneratedRegex("\"[^\"]*\"|[^ ]+")]
+    private static partial Regex Words();
 }
