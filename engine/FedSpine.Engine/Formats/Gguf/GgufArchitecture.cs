@@ -16,7 +16,7 @@ internal sealed record GgufArchitecture(string Name, bool PairsAreNeighbours, bo
     /// <summary>Of Nvidia's pruned LLaMAs (DeciLM): LLaMA with per-layer shapes; in llama.cpp since 2026 also with q, k and v biases.</summary>
     public static GgufArchitecture Deci { get; } = new("deci", PairsAreNeighbours: true, PerLayer: true);
 
-    /// <summary>LLaMA with q, k and v biases; heads must fill the width.</summary>
+    /// <summary>LLaMA with q, k and v biases; heads must fill the width, and angles have no divisors.</summary>
     public static GgufArchitecture Qwen2 { get; } = new("qwen2", PairsAreNeighbours: false, PerLayer: false);
 
     /// <summary>null for one that is not supported.</summary>
@@ -40,7 +40,7 @@ internal sealed record GgufArchitecture(string Name, bool PairsAreNeighbours, bo
             return Deci;
         if (!spec.AttentionBias)
             return Llama;
-        return spec.Layers[0].QuerySize == spec.Width ? Qwen2 : Deci;
+        return spec.Layers[0].QuerySize == spec.Width && spec.RopeScaling is not { Kind: RopeScalingKind.Llama3 } ? Qwen2 : Deci;
     }
 
     /// <summary>"llama.block_count".</summary>
@@ -66,6 +66,7 @@ internal sealed record GgufArchitecture(string Name, bool PairsAreNeighbours, bo
         Add("attention.layer_norm_rms_epsilon", GgufValue.Of(spec.NormEpsilon));
         Add("rope.dimension_count", GgufValue.Of(headSize));
         Add("rope.freq_base", GgufValue.Of(spec.RopeTheta));
+        GgufRope.Describe(metadata, this, spec.RopeScaling);
     }
 
     /// <summary>

@@ -26,6 +26,7 @@ internal static class GgufConfig
         int width = metadata.Int(Key("embedding_length"), 1, MaxWidth);
         int vocabulary = Vocabulary(file);
         var layers = ReadLayers(metadata, architecture, width);
+        float theta = metadata.Float(Key("rope.freq_base"), 1, 1e12f, 10000);
         var spec = new ModelSpec
         {
             Family = ModelFamily.Llama,
@@ -35,7 +36,8 @@ internal static class GgufConfig
             MaxPositions = metadata.Int(Key("context_length"), 1, MaxVocabulary),
             Activation = Activation.Silu,
             NormEpsilon = metadata.Float(Key("attention.layer_norm_rms_epsilon"), 0, 1),
-            RopeTheta = metadata.Float(Key("rope.freq_base"), 1, 1e12f, 10000),
+            RopeTheta = theta,
+            RopeScaling = GgufRope.Read(file, architecture, layers[0].HeadSize, theta),
             TieWordEmbeddings = !file.Tensors.ContainsKey(GgufNames.Output),
             AttentionBias = file.Tensors.ContainsKey("blk.0.attn_q.bias"),
             PadId = metadata.OptionalInt("tokenizer.ggml.padding_token_id", 0, vocabulary - 1),
@@ -92,8 +94,5 @@ internal static class GgufConfig
 
         if (!metadata.Bool(architecture.Key("attention.causal"), true))
             throw metadata.Error(architecture.Key("attention.causal"), "is false, which is not supported");
-        string scaling = metadata.String(architecture.Key("rope.scaling.type")) ?? "none";
-        if (scaling != "none")
-            throw metadata.Error(architecture.Key("rope.scaling.type"), $"is \"{scaling}\": scaled rotary embeddings are not supported");
     }
 }

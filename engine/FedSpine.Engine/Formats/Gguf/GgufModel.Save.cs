@@ -48,6 +48,8 @@ public static partial class GgufModel
 
     private static IEnumerable<GgufTensorSource> Tensors(Model model, GgufArchitecture architecture, GgufTensorType type)
     {
+        if (GgufRope.Tensor(model.Spec) is { } divisors)
+            yield return new GgufTensorSource(divisors, GgufTensorType.F32);
         var parameters = model.Parameters.ToDictionary(p => p.Name);
         foreach (var source in ModelFolder.Sources(model, mergeAdapter: true))
         {

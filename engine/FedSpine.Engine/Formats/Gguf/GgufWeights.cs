@@ -44,7 +44,7 @@ internal sealed class GgufWeights(GgufFile file, GgufArchitecture architecture, 
         }
 
         var used = _sources.Values.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
-        foreach (string name in file.Tensors.Keys.Where(n => !used.Contains(n)))
+        foreach (string name in file.Tensors.Keys.Where(n => n != GgufNames.RopeFactors && !used.Contains(n)))
         {
             if (name != GgufNames.Output || spec.Head == ModelHead.CausalLm)
                 throw InputException.InFile(file.Path, $"tensor {name} has no place in a {architecture.Name} model as supported here");

@@ -79,6 +79,25 @@ public sealed class GgufExportTests : IDisposable
     }
 
     [Fact]
+    public void Scaling_is_a_factor_or_divisors_of_the_angles()
+    {
+        using var linear = TinyModels.Random(_backend, GgufCase.Spec(layers: 1) with { RopeScaling = new RopeScaling(RopeScalingKind.Linear, 2.5f) }, Trainable.None);
+        var file = Export(linear, GgufTensorType.F16, out _);
+        Assert.Equal("linear", file.Value("llama.rope.scaling.type", String));
+        Assert.Equal(2.5f, file.Value("llama.rope.scaling.factor", F32));
+
+        // LLaMA 3.1: theta 500,000, D 8: wave lengths 2 pi 500000^(i/4) = 6.3, 167, 4443, 118,141; long ones lie beyond 8192, short ones below 2048.
+        using var llama3 = TinyModels.Random(_backend, GgufCase.Spec(layers: 1) with { RopeTheta = 500000, RopeScaling = new RopeScaling(RopeScalingKind.Llama3, 8) }, Trainable.None);
+        file = Export(llama3, GgufTensorType.F16, out _);
+        Assert.Equal(0u, file.Tensors.Single(t => t.Name == "rope_freqs.weight").Type);
+        float[] divisors = file.Read("rope_freqs.weight");
+        double share = (8192 / 4442.88 - 1) / (4 - 1); // of the unscaled angle, by the wave length between
+        Assert.Equal([1, 1, 8], new[] { divisors[0], divisors[1], divisors[3] });
+        Assert.Equal(1 / ((1 - share) / 8 + share), divisors[2], 1e-3);
+        Assert.DoesNotContain("llama.rope.scaling.type", file.Keys);
+    }
+
+    [Fact]
     public void Halves_are_rounded_to_the_nearest_and_vectors_stay_whole()
     {
         using var model = TinyModels.Random(_backend, GgufCase.Spec(), Trainable.None);

@@ -171,6 +171,7 @@ public sealed class GgufMalformed : IDisposable
         { "llama.expert_count", 8u, "llama.expert_count is 8, which is not supported" },
         { "llama.attention.sliding_window", 4096u, "llama.attention.sliding_window is 4096, which is not supported" },
         { "llama.rope.scaling.type", "yarn", "llama.rope.scaling.type is \"yarn\"" },
+        { "llama.rope.scaling.factor", 0.5f, "llama.rope.scaling.factor is 0.5, expected at least 1" },
         { "llama.attention.causal", false, "llama.attention.causal is false" },
         { "llama.rope.dimension_count", 4u, "llama.rope.dimension_count is 4, other than the head size 8" },
         { "llama.attention.value_length", 16u, "llama.attention.value_length is 16, other than the head size 8" },
@@ -228,7 +229,7 @@ public sealed class GgufMalformed : IDisposable
         }
 
         Refused("output_norm.bias", "tensor output_norm.weight [32] is missing");
-        Refused("rope_freqs.weight", "tensor output_norm.weight [32] is missing");
+        Refused("rope_freqs.weight", "tensor rope_freqs.weight F32 [32] is not [4]");
         byte[] bytes = File.ReadAllBytes(Model());
         int name = Encoding.Latin1.GetString(bytes).IndexOf("blk.0.ffn_up.weight", StringComparison.Ordinal);
         bytes[name + "blk.0.ffn_up.weight".Length + 4 + 16] = 2; // Q4_0
@@ -315,6 +316,7 @@ public sealed class GgufMalformed : IDisposable
             metadata.Add(key, value switch
             {
                 uint number => GgufValue.Of(number),
+                float number => GgufValue.Of(number),
                 bool flag => GgufValue.Of(flag),
                 string[] texts => GgufValue.Of(texts),
                 _ => GgufValue.Of((string)value),

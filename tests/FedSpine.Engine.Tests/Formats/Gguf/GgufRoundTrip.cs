@@ -49,6 +49,23 @@ public sealed class GgufRoundTrip : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(RopeScalingKind.Linear, false, 1, 4, 8192)]
+    [InlineData(RopeScalingKind.Llama3, false, 1, 4, 8192)]
+    [InlineData(RopeScalingKind.Llama3, false, 0.5, 6, 300)]
+    [InlineData(RopeScalingKind.Linear, true, 1, 4, 8192)]
+    [InlineData(RopeScalingKind.Llama3, true, 1, 4, 600)]
+    public void Scaled_rotary_embeddings_come_back(RopeScalingKind kind, bool attentionBias, float low, float high, int length)
+    {
+        var spec = GgufCase.Spec(attentionBias: attentionBias) with { RopeTheta = 500000, RopeScaling = kind == RopeScalingKind.Linear ? new(kind, 4) : new(kind, 8, low, high, length) };
+        using var model = TinyModels.Random(_backend, spec, Trainable.None);
+        using var again = Through(model, GgufTensorType.F32).Model;
+        Assert.Equal(spec.RopeScaling, again.Spec.RopeScaling);
+        Assert.Equal(GgufCase.Logits(model), GgufCase.Logits(again));
+        using var file = GgufFile.Open(_folder["m.gguf"]);
+        Assert.Equal(kind == RopeScalingKind.Linear, !file.Tensors.ContainsKey("rope_freqs.weight"));
+    }
+
     [Fact]
     public void An_imported_model_saved_as_a_folder_is_the_same_model()
     {
