@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using FedSpine.Engine;
 using FedSpine.Engine.Formats;
 using FedSpine.Engine.Formats.Gguf;
+using FedSpine.Engine.Hub;
 using FedSpine.Engine.Models;
 using FedSpine.Federated.Reporting;
 using FedSpine.Kernels.Host;
@@ -47,9 +48,9 @@ internal sealed class ExportVerb : IVerb
 
     public IReadOnlyList<(string CommandLine, string Purpose)> Examples { get; } =
     [
-        ("fedspine export --model model --out model.gguf --dtype q8_0", "a LLaMA for llama.cpp, 8 bits a weight"),
-        ("fedspine export --model model --adapter adapter --out merged --dtype f16", "a Hugging Face folder with the adapter in the weights"),
-        ("fedspine export --model model.gguf --out folder", "a GGUF file as a Hugging Face folder"),
+        ("fedspine export --model llama --out llama.gguf --dtype q8_0", "a LLaMA for llama.cpp, 8 bits a weight"),
+        ("fedspine export --model roberta-base --adapter tuned --out merged --dtype f16", "a Hugging Face folder with the adapter in the weights"),
+        ("fedspine export --model llama.gguf --out folder", "a GGUF file as a Hugging Face folder"),
     ];
 
     public int Run(ParseResult parsed, CancellationToken cancel)
@@ -63,6 +64,7 @@ internal sealed class ExportVerb : IVerb
         if (format == ExportFormat.HuggingFace && type == GgufTensorType.Q8_0)
             throw new InputException("--dtype q8_0 is for --format gguf; hf takes f32, f16 or bf16");
 
+        from = HubModel.Resolve(from);
         using var backend = HostBackend.Create(Common.ThreadCount(parsed));
         using var model = ModelSource.Load(backend, from, new LoadOptions { Adapter = parsed.GetValue(_model.Adapter) }).Model;
         cancel.ThrowIfCancellationRequested();

@@ -106,7 +106,7 @@ public sealed class ExportVerbTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--out x", "--model is missing: give a Hugging Face folder or a GGUF file")]
+    [InlineData("--out x", "--model is missing: give a Hugging Face folder, a GGUF file or hub:OWNER/NAME")]
     [InlineData("--model model", "--out is missing")]
     [InlineData("--model model --out adapter", "adapter exists already: give another --out")]
     [InlineData("--model model --out x --dtype q8_0", "--dtype q8_0 is for --format gguf; hf takes f32, f16 or bf16")]

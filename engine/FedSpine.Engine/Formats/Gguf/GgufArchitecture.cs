@@ -11,9 +11,10 @@ namespace FedSpine.Engine.Formats.Gguf;
 /// <param name="PerLayer">Head counts and FFN width are arrays.</param>
 internal sealed record GgufArchitecture(string Name, bool PairsAreNeighbours, bool PerLayer)
 {
+    /// <summary>Biases on q, k, v and the attention output are optional.</summary>
     public static GgufArchitecture Llama { get; } = new("llama", PairsAreNeighbours: true, PerLayer: false);
 
-    /// <summary>Of Nvidia's pruned LLaMAs (DeciLM): LLaMA with per-layer shapes; in llama.cpp since 2026 also with q, k and v biases.</summary>
+    /// <summary>Of Nvidia's pruned LLaMAs (DeciLM): LLaMA with per-layer shapes. Older llama.cpp refuses a deci that has biases on pruned q, k or v.</summary>
     public static GgufArchitecture Deci { get; } = new("deci", PairsAreNeighbours: true, PerLayer: true);
 
     /// <summary>LLaMA with q, k and v biases; heads must fill the width, and angles have no divisors.</summary>
@@ -28,17 +29,12 @@ internal sealed record GgufArchitecture(string Name, bool PairsAreNeighbours, bo
     {
         if (!spec.IsDecoder || spec.Head != ModelHead.CausalLm)
             throw new InputException($"GGUF files hold causal language models of the LLaMA family; this is a {spec.Family} model with a {spec.Head} head: export it to hf");
-        if (spec.RopeScaling is { } scaling)
-            throw new InputException($"{scaling.Kind} scaling of rotary embeddings is not written to GGUF files: export it to hf");
-        if (spec.AttentionOutputBias)
-            throw new InputException("GGUF's architectures of the LLaMA family have no bias on the attention output: export it to hf");
         int[] headSizes = [.. spec.Layers.Select(l => l.HeadSize).Distinct()];
         if (headSizes.Length > 1)
             throw new InputException($"GGUF has one head size for all layers; this model has {string.Join(" and ", headSizes)}: export it to hf");
-        bool equal = spec.Layers.All(l => l == spec.Layers[0]);
-        if (!equal)
+        if (spec.Layers.Any(l => l != spec.Layers[0]))
             return Deci;
-        if (!spec.AttentionBias)
+        if (!spec.AttentionBias || spec.AttentionOutputBias)
             return Llama;
         return spec.Layers[0].QuerySize == spec.Width && spec.RopeScaling is not { Kind: RopeScalingKind.Llama3 } ? Qwen2 : Deci;
     }

@@ -40,6 +40,7 @@ internal static class GgufConfig
             RopeScaling = GgufRope.Read(file, architecture, layers[0].HeadSize, theta),
             TieWordEmbeddings = !file.Tensors.ContainsKey(GgufNames.Output),
             AttentionBias = file.Tensors.ContainsKey("blk.0.attn_q.bias"),
+            AttentionOutputBias = file.Tensors.ContainsKey("blk.0.attn_output.bias"),
             PadId = metadata.OptionalInt("tokenizer.ggml.padding_token_id", 0, vocabulary - 1),
             BosId = metadata.OptionalInt("tokenizer.ggml.bos_token_id", 0, vocabulary - 1),
             EosId = metadata.OptionalInt("tokenizer.ggml.eos_token_id", 0, vocabulary - 1),

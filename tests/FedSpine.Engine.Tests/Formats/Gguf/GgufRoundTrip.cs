@@ -27,13 +27,15 @@ public sealed class GgufRoundTrip : IDisposable
     }
 
     [Theory]
-    [InlineData(true, false, false)]
-    [InlineData(false, false, true)]
-    [InlineData(false, true, false)]
-    [InlineData(true, true, true)]
-    public void The_same_logits_come_out(bool tied, bool attentionBias, bool prune)
+    [InlineData(true, false, false, false)]
+    [InlineData(false, false, false, true)]
+    [InlineData(false, true, false, false)]
+    [InlineData(true, true, false, true)]
+    [InlineData(true, true, true, false)]
+    [InlineData(false, true, true, true)]
+    public void The_same_logits_come_out(bool tied, bool attentionBias, bool outputBias, bool prune)
     {
-        using var whole = TinyModels.Random(_backend, GgufCase.Spec(tied, attentionBias), Trainable.None);
+        using var whole = TinyModels.Random(_backend, GgufCase.Spec(tied, attentionBias) with { AttentionOutputBias = outputBias }, Trainable.None);
         using var pruned = prune ? GgufCase.Pruned(whole) : null;
         var model = pruned ?? whole;
         float[] expected = GgufCase.Logits(model);
