@@ -75,8 +75,8 @@ internal static class SimulateSettings
             (o, v) => o with { Batch = v!.Value }),
         new Setting<SimulationOptions, int?>(Integer("--length", "N", $"longest sequence, in tokens (default: {Defaults.Length})"), Training,
             (o, v) => o with { Length = v!.Value }),
-        new Setting<SimulationOptions, double?>(Real("--lr", "RATE", $"learning rate (default: {Defaults.LearningRate})"), Training,
-            (o, v) => o with { LearningRate = v!.Value }),
+        new Setting<SimulationOptions, double?>(Real("--lr", "RATE", $"learning rate (default: {SimulationOptions.SampleLearningRate} for the bundled sample, else {SimulationOptions.UsualLearningRate})"), Training,
+            (o, v) => o with { LearningRate = v }),
         new Setting<SimulationOptions, ulong?>(Seed("--seed", $"same seed, same run (default: {Defaults.Seed})"), Training,
             (o, v) => o with { Seed = v!.Value }),
 

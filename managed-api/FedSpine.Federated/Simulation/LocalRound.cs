@@ -144,7 +144,7 @@ internal static class LocalRound
         double progress = options.Rounds == 1 ? 0 : (round - 1.0) / (options.Rounds - 1);
         return new TrainingOptions
         {
-            LearningRate = (float)(options.LearningRate * (1 - 0.9 * progress)),
+            LearningRate = (float)(options.Rate * (1 - 0.9 * progress)),
             WarmupSteps = Math.Min(WarmupSteps, options.LocalSteps / 2),
             TotalSteps = 0,
         };

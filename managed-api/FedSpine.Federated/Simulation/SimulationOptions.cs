@@ -79,7 +79,13 @@ public sealed record SimulationOptions
     /// <summary>Longest sequence, in tokens.</summary>
     public int Length { get; init; } = 64;
 
-    public double LearningRate { get; init; } = 3e-3;
+    /// <summary>Null: 3e-3 for the bundled sample, whose tiny model learns too little at less; 1e-3 for any other.</summary>
+    public double? LearningRate { get; init; }
+
+    /// <summary>Defaults of <see cref="LearningRate"/>.</summary>
+    public const double SampleLearningRate = 3e-3, UsualLearningRate = 1e-3;
+
+    internal double Rate => LearningRate ?? (Model is null ? SampleLearningRate : UsualLearningRate);
 
     /// <summary>jetson (TX2, Xavier NX, AGX Xavier as 3 : 4 : 1) or uniform.</summary>
     public string Fleet { get; init; } = "jetson";

@@ -33,7 +33,7 @@ public static class SimulationValidation
         Require(options.Alpha > 0 && double.IsFinite(options.Alpha), "alpha", options.Alpha, "above 0");
         Require(options.Batch is >= 1 and <= 100_000, "batch", options.Batch, "at least 1");
         Require(options.Length is >= 4 and <= 1_000_000, "length", options.Length, "at least 4 tokens");
-        Require(options.LearningRate > 0 && double.IsFinite(options.LearningRate), "lr", options.LearningRate, "above 0");
+        Require(options.Rate > 0 && double.IsFinite(options.Rate), "lr", options.Rate, "above 0");
         Require(options.EvaluateEvery >= 1, "evaluate-every", options.EvaluateEvery, "at least 1");
         Require(options.EvaluateExamples >= 1, "evaluate-examples", options.EvaluateExamples, "at least 1");
         if (!ImportanceCriteria.Names.Contains(options.Criterion))
