@@ -1,4 +1,6 @@
 using FedSpine.Engine.Formats;
+using FedSpine.Engine.Formats.Gguf;
+using FedSpine.Engine.Hub;
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Engine.Pruning;
@@ -31,12 +33,13 @@ public sealed partial class LanguageModel : IDisposable
         (Initialised, Ignored) = (loaded.Initialised, loaded.Ignored);
     }
 
-    /// <summary>Loads a Hugging Face folder, or another source that <see cref="ModelSource"/> knows.</summary>
+    /// <summary>Loads a Hugging Face folder, a GGUF file, or hub:OWNER/NAME[@REVISION].</summary>
     /// <param name="options">Head, adapter, labels; null: as the checkpoint is.</param>
     /// <param name="backend">Where to compute, not owned; null: the host's processor, all cores.</param>
     /// <exception cref="InputException">The folder is malformed, or its tokenizer does not fit the model.</exception>
     public static LanguageModel Load(string path, LoadOptions? options = null, IComputeBackend? backend = null)
     {
+        path = HubModel.Resolve(path);
         var tokenizer = ModelSource.LoadTokenizer(path);
         var device = backend ?? HostBackend.Create();
         LoadedModel? loaded = null;
@@ -55,7 +58,7 @@ public sealed partial class LanguageModel : IDisposable
         }
     }
 
-    /// <summary>Where it was loaded from.</summary>
+    /// <summary>Where it is on disk.</summary>
     public string Path { get; }
 
     public IComputeBackend Backend { get; }
@@ -184,6 +187,10 @@ public sealed partial class LanguageModel : IDisposable
     /// <summary>Writes a Hugging Face folder: weights (the adapter merged into them), configuration, tokenizer.</summary>
     /// <exception cref="FedSpineException">The disk is full, or a weight is not finite.</exception>
     public void Save(string folder, SafetensorsType type = SafetensorsType.F32) => ModelFolder.Save(_model, folder, type, tokenizerFrom: Path, mergeAdapter: true);
+
+    /// <summary>Writes a GGUF file that llama.cpp runs, the adapter merged into the weights; see <see cref="GgufModel.Save"/>.</summary>
+    /// <exception cref="InputException">The model is not of the LLaMA family, or the format cannot hold it.</exception>
+    public void SaveGguf(string path, GgufTensorType type = GgufTensorType.F16) => GgufModel.Save(_model, path, type, Path);
 
     /// <summary>Writes the adapter, and the classifier beside it, as a PEFT folder.</summary>
     /// <exception cref="FedSpineException">There is no adapter, or the disk is full.</exception>

@@ -35,7 +35,7 @@ internal sealed class TuneVerb : IVerb
         "tune a model on your text",
         ("fedspine finetune --model roberta-base --data train.tsv --eval-data dev.tsv --epochs 3 --out tuned", "a classifier"),
         ("fedspine finetune --model llama --data story.txt --steps 50 --rank 8", "a language model on plain text"),
-        ("fedspine finetune --model llama --data questions.jsonl --length 256", "prompts with answers, of which the answers are learned"),
+        ("fedspine finetune --model llama --data questions.jsonl --length 256 --out answers", "prompts with answers, of which the answers are learned"),
         ("fedspine finetune --resume runs/finetune-001", "go on after Ctrl-C"));
 
     public static TuneVerb Prune(Terminal terminal) => new(terminal, pruning: true, new Command("prune",

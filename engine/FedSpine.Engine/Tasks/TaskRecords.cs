@@ -19,8 +19,9 @@ public sealed record TaskRecords(TaskKind Task, string TrainPath, IReadOnlyList<
 
     /// <summary>Reads a training file, and a test file or else a tenth of the training data, drawn from the seed.</summary>
     /// <exception cref="InputException">A file is missing or malformed, or too small to hold a test set out.</exception>
-    public static TaskRecords Read(TaskKind task, string trainPath, string? testPath, DataOptions options, ulong seed)
+    public static TaskRecords Read(TaskKind task, string trainPath, string? testPath = null, DataOptions? options = null, ulong seed = 1)
     {
+        options ??= DataOptions.Default;
         var train = ReadFile(task, trainPath, options);
         if (testPath is not null)
             return new TaskRecords(task, trainPath, train, testPath, ReadFile(task, testPath, options));
@@ -35,7 +36,8 @@ public sealed record TaskRecords(TaskKind Task, string TrainPath, IReadOnlyList<
 
     /// <summary>Reads a test file alone.</summary>
     /// <exception cref="InputException">The file is missing or malformed.</exception>
-    public static TaskRecords ReadTest(TaskKind task, string path, DataOptions options) => new(task, path, [], path, ReadFile(task, path, options));
+    public static TaskRecords ReadTest(TaskKind task, string path, DataOptions? options = null) =>
+        new(task, path, [], path, ReadFile(task, path, options ?? DataOptions.Default));
 
     /// <summary>Class names of the training data, for a new classifier; null for language models and where only a test set was read.</summary>
     /// <exception cref="InputException">There is only one class.</exception>
