@@ -64,7 +64,7 @@ internal sealed class EvaluateVerb : IVerb
             throw new InputException($"--batch {batch}: expected at least 1");
         if (length is < 4 or > 1_000_000)
             throw new InputException($"--length {length}: expected at least 4 tokens");
-        var task = TuneRun.TaskOf(path, parsed.GetValue(_task));
+        var task = TuneRun.TaskOf(path, parsed.GetValue(_model.Adapter), parsed.GetValue(_task));
         int? context = parsed.GetValue(_context);
         if (context is not null && task != TaskKind.CausalLm)
             throw new InputException("--context is for the perplexity of language models");

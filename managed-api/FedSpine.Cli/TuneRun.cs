@@ -21,7 +21,7 @@ internal sealed class TuneRun(TuneJob job, TuneFolder folder, bool pruning, int 
     public JsonObject Execute(IStepDisplay display, bool resume, CancellationToken cancel)
     {
         using var backend = HostBackend.Create(threads);
-        var task = TaskOf(job.Model!, job.Task);
+        var task = TaskOf(job.Model!, job.Adapter, job.Task);
         bool blind = job.Data is null;
         if (blind && !(pruning && job.OneShot > 0))
             throw new InputException("--data is missing: give the text to tune on");
@@ -74,11 +74,13 @@ internal sealed class TuneRun(TuneJob job, TuneFolder folder, bool pruning, int 
         return summary;
     }
 
-    /// <summary>What a model is for: what was asked, or what its head says; a decoder without one is a language model.</summary>
-    public static TaskKind TaskOf(string path, TaskKind? asked)
+    /// <summary>What a model is for: what was asked, or what its adapter or head says; a decoder without one is a language model.</summary>
+    public static TaskKind TaskOf(string path, string? adapter, TaskKind? asked)
     {
         if (asked is { } task)
             return task;
+        if (adapter is not null && AdapterLabels.Read(adapter) is not null)
+            return TaskKind.Classification;
         if (!Directory.Exists(path))
             return TaskKind.CausalLm; // a GGUF file; a path that does not exist fails when it is loaded
         return ModelConfigReader.Read(path).Spec is { IsDecoder: true, Head: not ModelHead.SequenceClassification } ? TaskKind.CausalLm : TaskKind.Classification;

@@ -6,11 +6,11 @@ namespace FedSpine.Engine.Formats;
 /// labels.json beside a classification adapter: the class names in id order, {"labels": ["negative", "positive"]}. PEFT's own files
 /// have no place for them, and without them the trained classifier could not be read with the base model alone.
 /// </summary>
-internal static class AdapterLabels
+public static class AdapterLabels
 {
     public const string FileName = "labels.json";
 
-    public static void Write(Stream stream, IReadOnlyList<string> labels)
+    internal static void Write(Stream stream, IReadOnlyList<string> labels)
     {
         using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
         json.WriteStartObject();

@@ -7,7 +7,7 @@ namespace FedSpine.Engine.Formats;
 /// <summary>How a folder is loaded.</summary>
 public sealed record LoadOptions
 {
-    /// <summary>Null: the checkpoint's own.</summary>
+    /// <summary>Null: that of the adapter where it classifies (it has labels.json), else the checkpoint's own.</summary>
     public ModelHead? Head { get; init; }
 
     public Trainable Trainable { get; init; }
@@ -88,15 +88,16 @@ public static partial class ModelFolder
             throw new InputException("an adapter folder brings its own rank and targets: give one or the other");
         if (options.Lora is { Rank: < 1 } lora)
             throw new InputException($"LoRA rank is {lora.Rank}, expected at least 1");
-        if (options.Head is null && !config.HasHead)
+        var adapterLabels = options.Adapter is null ? null : AdapterLabels.Read(options.Adapter);
+        if (options.Head is null && adapterLabels is null && !config.HasHead)
             throw InputException.InFile(folder, "holds a model without a head: say which head to add");
-        var head = options.Head ?? spec.Head;
+        var head = options.Head ?? (adapterLabels is null ? spec.Head : ModelHead.SequenceClassification);
         if (head == (spec.IsDecoder ? ModelHead.MaskedLm : ModelHead.CausalLm))
             throw InputException.InFile(folder, $"is a {spec.Family} model, which has no {head} head");
         if (head != ModelHead.SequenceClassification)
             return (spec with { Head = head, Labels = [] }, false);
 
-        var labels = options.Labels ?? (options.Adapter is null ? null : AdapterLabels.Read(options.Adapter));
+        var labels = options.Labels ?? adapterLabels;
         bool own = spec.Head == ModelHead.SequenceClassification;
         if (labels is null)
             return own ? (spec, false) : throw InputException.InFile(folder, "has no classifier: say which labels to add one for");
