@@ -7,6 +7,8 @@ if (args.Length == 0)
         dotnet run -c Release --project bench/FedSpine.Bench -- COMMAND
 
           gemm [--json]      matrix products beside OpenBLAS, both measured in turn in one run
+          fuzz [--count N] [--seed N] [--only PARSER]
+                             damaged files for every parser of user files; fails where one crashes, hangs or grows
           --list flat        the BenchmarkDotNet benchmarks
           --filter '*Name*'  run some of them; further options are BenchmarkDotNet's
         """);
@@ -15,6 +17,9 @@ if (args.Length == 0)
 
 if (args is ["gemm"] or ["gemm", "--json"])
     return GemmComparison.Run(json: args.Length == 2);
+
+if (args.Length > 0 && args[0] == "fuzz")
+    return FuzzCommand.Run(args);
 
 BenchmarkSwitcher.FromAssembly(typeof(GemmComparison).Assembly).Run(args);
 return 0;

@@ -10,6 +10,8 @@ internal sealed class TokenTable
     /// <summary>No tokenizer of the supported kinds comes near; a larger id is a damaged file.</summary>
     private const int MaxIds = 1 << 22;
 
+    private const int MostHoles = 1 << 16;
+
     private readonly string _file;
     private readonly Dictionary<string, int> _ids = [];
     private readonly Dictionary<int, string> _tokens = [];
@@ -66,8 +68,11 @@ internal sealed class TokenTable
     }
 
     /// <summary>The vocab.txt that the package reads. Holes and tokens with line breaks become lines that no word can equal.</summary>
+    /// <exception cref="InputException">Nearly all of the ids are holes: a damaged file.</exception>
     public MemoryStream ToLines()
     {
+        if (Size > MostHoles + 4L * _ids.Count)
+            throw InputException.InFile(_file, $"{_ids.Count} tokens have ids up to {Size - 1}");
         var lines = new StringBuilder();
         for (int id = 0; id < Size; id++)
             lines.Append(TokenOf(id) is string token && token.AsSpan().IndexOfAny('\r', '\n') < 0 ? token : $" {id}").Append('\n');
