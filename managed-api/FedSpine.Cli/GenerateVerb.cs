@@ -47,8 +47,8 @@ internal sealed class GenerateVerb : IVerb
     public IReadOnlyList<(string CommandLine, string Purpose)> Examples { get; } =
     [
         ("fedspine generate --model llama --prompt \"Once upon a time\"", "a text, drawn at random from a fixed seed"),
-        ("fedspine generate --model llama --prompt-file prompt.txt --temperature 0 --max-tokens 50", "the likeliest text"),
-        ("fedspine generate --model llama --adapter runs/finetune-001 --prompt \"Once\" --stop . --json", "a sentence, with an adapter, as one JSON object"),
+        ("fedspine generate --model llama --prompt-file prompt.txt --temperature 0", "the likeliest text"),
+        ("fedspine generate --model llama --adapter runs/finetune-001 --prompt One", "with an adapter, kept apart from the weights"),
     ];
 
     public int Run(ParseResult parsed, CancellationToken cancel)

@@ -12,6 +12,7 @@ internal static class Verbs
         TuneVerb.Prune(terminal),
         new EvaluateVerb(terminal),
         new GenerateVerb(terminal),
+        new InspectVerb(terminal),
         new PretrainVerb(terminal, pretrain),
         new ExportVerb(terminal),
     ];

@@ -8,6 +8,8 @@ public class CommandLineTests
     [InlineData("--help")]
     [InlineData("simulate --help")]
     [InlineData("pretrain --help")]
+    [InlineData("generate --help")]
+    [InlineData("inspect --help")]
     [InlineData("simulate --help --bogus")]
     public void Help_is_for_eighty_columns(string arguments)
     {

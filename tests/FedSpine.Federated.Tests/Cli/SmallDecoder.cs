@@ -6,7 +6,7 @@ using FedSpine.Kernels.Host;
 
 namespace FedSpine.Federated.Tests.Cli;
 
-/// <summary>A folder with a decoder of two layers that has seen a little text, and one with an adapter for it.</summary>
+/// <summary>A folder with a decoder of four layers that has seen a little text, and one with an adapter for it.</summary>
 public sealed class SmallDecoder : IPretrainProgress, IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("fedspine-decoder-").FullName;
@@ -16,7 +16,7 @@ public sealed class SmallDecoder : IPretrainProgress, IDisposable
         using var backend = HostBackend.Create(1);
         var options = new PretrainOptions
         {
-            Objective = ModelHead.CausalLm, Vocabulary = 300, Layers = 2, Width = 16, Heads = 4, KeyValueHeads = 2, FfnWidth = 32, Length = 64, Steps = 5, Batch = 4,
+            Objective = ModelHead.CausalLm, Vocabulary = 300, Layers = 4, Width = 16, Heads = 4, KeyValueHeads = 2, FfnWidth = 32, Length = 64, Steps = 5, Batch = 4,
         };
         Pretrainer.Run(backend, options, [.. Enumerable.Repeat("the cat sat on the mat and looked at the rat", 60)], Model, this, default);
         using var model = ModelFolder.Load(backend, Model, new LoadOptions

@@ -33,6 +33,13 @@ internal static class Palette
         return ($"#{red:x2}{green:x2}{blue:x2}", dark ? "#fff" : "#111");
     }
 
+    /// <summary>The colour at <paramref name="share"/> of the way between two, 0xRRGGBB.</summary>
+    public static string Blend(int from, int to, double share)
+    {
+        int Part(int shift) => (int)Math.Round((from >> shift & 255) + share * ((to >> shift & 255) - (from >> shift & 255)));
+        return $"#{Part(16):x2}{Part(8):x2}{Part(0):x2}";
+    }
+
     /// <summary>A bar of the amounts from low to high, with its two ends written under it.</summary>
     public static void DrawRamp(Svg svg, double x, double y, double width, string title, string low, string high)
     {

@@ -67,6 +67,10 @@ internal sealed class Svg(double width, double height, string description)
     public override string ToString() =>
         $"<svg viewBox=\"0 0 {N(Width)} {N(Height)}\" role=\"img\" aria-label=\"{Escape(description)}\">{_body}</svg>";
 
+    /// <summary>A file of its own, with the looks of its classes inside.</summary>
+    public string ToFile(string style) =>
+        $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{N(Width)}\" height=\"{N(Height)}\" viewBox=\"0 0 {N(Width)} {N(Height)}\" role=\"img\" aria-label=\"{Escape(description)}\"><style>{style}</style>{_body}</svg>\n";
+
     private static string Look(string css, string? color, double opacity = 1)
     {
         string style = color is null ? "" : $"--c:{color}";
