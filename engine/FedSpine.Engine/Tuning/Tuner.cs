@@ -26,7 +26,7 @@ public sealed class Tuner : IDisposable
     private readonly Batch _evaluationBatch;
     private readonly int[] _probe;
     private Trainer _trainer;
-    private ImportanceScorer? _scorer;
+    private readonly ImportanceScorer? _scorer;
 
     /// <param name="model">With something to train: adapters or all weights.</param>
     /// <exception cref="InputException">An option is out of range, there is nothing to train, or nothing to train on.</exception>

@@ -40,7 +40,7 @@ public sealed class HubModelTests : IDisposable
     public async Task A_whole_model_is_downloaded_once()
     {
         var progress = new List<HubProgress>();
-        var model = await HubModel.DownloadAsync(s_model, Options, progress.Add);
+        var model = await GetAsync(s_model, Options, progress.Add);
         Assert.Equal(HubServer.Commit, model.Reference.Revision);
         Assert.Equal(["config.json", "model.safetensors", "tokenizer_config.json"], Files(model));
         using var backend = HostBackend.Create(1);
@@ -49,9 +49,9 @@ public sealed class HubModelTests : IDisposable
         Assert.Equal(progress[^1].Size, progress[^1].Received);
 
         int requests = _server.Requests.Count;
-        await HubModel.DownloadAsync(s_model, Options);
+        await GetAsync(s_model, Options);
         Assert.Equal(requests + 1, _server.Requests.Count); // which commit main is
-        await HubModel.DownloadAsync(model.Reference, Options);
+        await GetAsync(model.Reference, Options);
         Assert.Equal(requests + 1, _server.Requests.Count); // a commit is what it is
     }
 
@@ -166,7 +166,7 @@ public sealed class HubModelTests : IDisposable
     {
         _server.Instead = (request, _) => request.Path.StartsWith("/api/models/old/") ? new HubReply(307, [], ("Location", request.Path.Replace("/old/", "/o/"))) :
             request.Path.StartsWith("/old/n/") ? new HubReply(307, [], ("Location", request.Path.Replace("/old/", "/o/"))) : null;
-        var model = await HubModel.DownloadAsync(HubReference.Parse("hub:old/n@v1"), Options);
+        var model = await GetAsync(HubReference.Parse("hub:old/n@v1"), Options);
         Assert.EndsWith($"old/n/{HubServer.Commit}/n", model.Folder);
         _server.Instead = (request, _) => new HubReply(302, [], ("Location", request.Path));
         Assert.Contains("more than 10 redirects", (await Assert.ThrowsAsync<FedSpineException>(DownloadAsync)).Message);
@@ -192,7 +192,7 @@ public sealed class HubModelTests : IDisposable
     public async Task Without_a_token_the_message_says_to_set_one()
     {
         _server.Instead = (_, _) => new HubReply(401, []);
-        Assert.Contains("set HF_TOKEN", (await Assert.ThrowsAsync<InputException>(() => HubModel.DownloadAsync(s_model, Options with { Token = null }))).Message);
+        Assert.Contains("set HF_TOKEN", (await Assert.ThrowsAsync<InputException>(() => GetAsync(s_model, Options with { Token = null }))).Message);
         Assert.Null(_server.Requests[0]["authorization"]);
     }
 
@@ -206,7 +206,7 @@ public sealed class HubModelTests : IDisposable
         await DownloadAsync();
         Assert.Contains(_notes, n => n.Contains($"127.0.0.1 answers {status}; trying again"));
         _server.Instead = (_, _) => new HubReply(status, []);
-        var error = await Assert.ThrowsAsync<FedSpineException>(() => HubModel.DownloadAsync(HubReference.Parse("hub:o/n@v1"), Options));
+        var error = await Assert.ThrowsAsync<FedSpineException>(() => GetAsync(HubReference.Parse("hub:o/n@v1"), Options));
         Assert.Contains($"127.0.0.1 answers {status} (3 tries)", error.Message);
     }
 
@@ -214,7 +214,7 @@ public sealed class HubModelTests : IDisposable
     public async Task Silence_is_given_up_and_tried_again()
     {
         _server.Instead = (request, before) => request.Path.EndsWith("/config.json") && before == 0 ? new HubReply(200, _server.Files["config.json"].Content[..1]) { SaidLength = _server.Files["config.json"].Content.Length, Hang = true } : null;
-        await HubModel.DownloadAsync(s_model, Options with { Stall = TimeSpan.FromMilliseconds(700), Attempts = 6 }, Keep);
+        await GetAsync(s_model, Options with { Stall = TimeSpan.FromMilliseconds(700), Attempts = 6 }, Keep);
         Assert.Contains(_notes, n => n.Contains("nothing came for"));
     }
 
@@ -222,15 +222,15 @@ public sealed class HubModelTests : IDisposable
     public async Task Offline_only_the_cache_counts()
     {
         var offline = Options with { Offline = true };
-        Assert.Contains("HF_HUB_OFFLINE forbids", (await Assert.ThrowsAsync<InputException>(() => HubModel.DownloadAsync(s_model, offline))).Message);
+        Assert.Contains("HF_HUB_OFFLINE forbids", (await Assert.ThrowsAsync<InputException>(() => GetAsync(s_model, offline))).Message);
         Assert.Empty(_server.Requests);
         var model = await DownloadAsync();
         int requests = _server.Requests.Count;
-        Assert.Equal(model, await HubModel.DownloadAsync(s_model, offline));
+        Assert.Equal(model, await GetAsync(s_model, offline));
         Assert.Equal(requests, _server.Requests.Count);
         // A download that did not end does not count.
         File.Delete(Path.Combine(model.Folder, ".complete"));
-        await Assert.ThrowsAsync<InputException>(() => HubModel.DownloadAsync(s_model, offline));
+        await Assert.ThrowsAsync<InputException>(() => GetAsync(s_model, offline));
     }
 
     [Fact]
@@ -240,7 +240,7 @@ public sealed class HubModelTests : IDisposable
         _server.Dispose();
         Assert.Equal(model, await DownloadAsync());
         Assert.Contains(_notes, n => n.Contains($"using the copy of commit {HubServer.Commit}"));
-        var error = await Assert.ThrowsAsync<FedSpineException>(() => HubModel.DownloadAsync(HubReference.Parse("hub:o/other"), Options));
+        var error = await Assert.ThrowsAsync<FedSpineException>(() => GetAsync(HubReference.Parse("hub:o/other"), Options));
         Assert.Contains("127.0.0.1 cannot be reached (Connection refused", error.Message);
     }
 
@@ -286,7 +286,7 @@ public sealed class HubModelTests : IDisposable
     public async Task A_place_that_cannot_be_written_is_named()
     {
         File.WriteAllText(_folder["file"], "");
-        var error = await Assert.ThrowsAsync<FedSpineException>(() => HubModel.DownloadAsync(s_model, Options with { Cache = _folder["file"] }));
+        var error = await Assert.ThrowsAsync<FedSpineException>(() => GetAsync(s_model, Options with { Cache = _folder["file"] }));
         Assert.StartsWith(_folder["file"], error.Message);
         Assert.Contains("cannot be written", error.Message);
     }
@@ -309,7 +309,10 @@ public sealed class HubModelTests : IDisposable
     [InlineData("o/n")]
     public void Other_references_are_refused(string text) => Assert.Contains("expected hub:OWNER/NAME", Assert.Throws<InputException>(() => HubReference.Parse(text)).Message);
 
-    private Task<HubFolder> DownloadAsync() => HubModel.DownloadAsync(s_model, Options, Keep);
+    private Task<HubFolder> DownloadAsync() => GetAsync(s_model, Options, Keep);
+
+    private static Task<HubFolder> GetAsync(HubReference reference, HubOptions options, Action<HubProgress>? progress = null) =>
+        HubModel.DownloadAsync(reference, options, progress, TestContext.Current.CancellationToken);
 
     private void Keep(HubProgress progress)
     {

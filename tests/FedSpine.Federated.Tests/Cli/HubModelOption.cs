@@ -41,7 +41,7 @@ public sealed class HubModelOption : IDisposable
         {
             given = options;
             throw new InputException("enough seen");
-        }, default, ["simulate", .. model, "--data", data, "--out", Path.Combine(_folder, "run")]);
+        }, TestContext.Current.CancellationToken, ["simulate", .. model, "--data", data, "--out", Path.Combine(_folder, "run")]);
         Assert.Equal("enough seen", run.Line);
         Assert.Equal(Path.Combine(_folder, "o", "n", HubServer.Commit, "n"), given!.Model);
         Assert.True(File.Exists(Path.Combine(given.Model!, "model.safetensors")));
@@ -51,12 +51,12 @@ public sealed class HubModelOption : IDisposable
     [Fact]
     public void What_is_not_there_is_one_line_and_bad_input()
     {
-        var run = CliRun.Of(Fail, default, "simulate", "--model", "hub:o/other");
+        var run = CliRun.Of(Fail, TestContext.Current.CancellationToken, "simulate", "--model", "hub:o/other");
         Assert.Equal((ExitCode.BadInput, true), (run.Code, run.Line.StartsWith("hub:o/other@main: no such repository", StringComparison.Ordinal)));
-        run = CliRun.Of(Fail, default, "simulate", "--model", "hub:other");
+        run = CliRun.Of(Fail, TestContext.Current.CancellationToken, "simulate", "--model", "hub:other");
         Assert.Equal(ExitCode.BadInput, run.Code);
         Assert.StartsWith("--model hub:other: expected hub:OWNER/NAME", run.Line);
-        Assert.Contains(HubReference.Prefix, CliRun.Of(Fail, default, "simulate", "--help").Out);
+        Assert.Contains(HubReference.Prefix, CliRun.Of(Fail, TestContext.Current.CancellationToken, "simulate", "--help").Out);
     }
 
     [Fact]
