@@ -21,6 +21,12 @@ internal sealed class FuzzSeeds
           "model": { "type": "BPE", "ignore_merges": true, "vocab": { "a": 0, "b": 1, "c": 2, "ab": 3, "abc": 4, "bc": 5 }, "merges": ["a b", "ab c", "b c"] } }
         """;
 
+    private const string Converted = """
+        { "added_tokens": [{ "id": 0, "content": "<unk>", "special": true }, { "id": 5, "content": "<t>", "special": false }],
+          "pre_tokenizer": { "type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false },
+          "model": { "type": "BPE", "unk_token": "<unk>", "byte_fallback": false, "vocab": { "<unk>": 0, "▁": 1, "a": 2, "▁a": 3, "aa": 4 }, "merges": [["▁", "a"], ["a", "a"]] } }
+        """;
+
     private const string WordPiece = """
         { "normalizer": { "type": "BertNormalizer", "lowercase": true, "strip_accents": null, "clean_text": true, "handle_chinese_chars": true },
           "added_tokens": [{ "id": 5, "content": "[X]", "special": false, "normalized": true }],
@@ -69,7 +75,7 @@ internal sealed class FuzzSeeds
         [.. new[] { "llama", "roberta" }.Select(name => Beside(Path.Combine(GoldenFolder, name), "adapter_config.json", "config.json", "adapter_model.safetensors"))];
 
     public IReadOnlyList<FuzzSeed> TokenizerJson() =>
-        [new FuzzSeed("tokenizer.json", Encoding.UTF8.GetBytes(Bpe)), new FuzzSeed("tokenizer.json", Encoding.UTF8.GetBytes(WordPiece))];
+        [new FuzzSeed("tokenizer.json", Encoding.UTF8.GetBytes(Bpe)), new FuzzSeed("tokenizer.json", Encoding.UTF8.GetBytes(WordPiece)), new FuzzSeed("tokenizer.json", Encoding.UTF8.GetBytes(Converted))];
 
     public IReadOnlyList<FuzzSeed> Vocabularies()
     {

@@ -146,8 +146,8 @@ internal sealed class SentencePiece : ITextCodec
             if (left < 0 || right < 0 || symbols[left].Whole || symbols[right].Whole)
                 return;
             int length = symbols[left].Length + symbols[right].Length;
-            if (_pieces.TryGetValue(text.AsSpan(symbols[left].Start, length), out int id))
-                queue.Enqueue(new Pair(left, right, length), (_model.Pieces[id].Score, left));
+            if (Score(text.AsSpan(symbols[left].Start, length), symbols[left].Length) is { } score)
+                queue.Enqueue(new Pair(left, right, length), (score, left));
         }
 
         for (int i = 1; i < symbols.Length; i++)
@@ -167,6 +167,16 @@ internal sealed class SentencePiece : ITextCodec
             Propose(left.Previous, pair.Left);
             Propose(pair.Left, left.Next);
         }
+    }
+
+    /// <summary>Of a merge of neighbours, the left of which has <paramref name="left"/> letters; null where they make no piece.</summary>
+    private float? Score(ReadOnlySpan<char> both, int left)
+    {
+        if (!_pieces.TryGetValue(both, out int id))
+            return null;
+        if (_model.Merges is not { } merges)
+            return _model.Pieces[id].Score;
+        return _pieces.TryGetValue(both[..left], out int l) && _pieces.TryGetValue(both[left..], out int r) && merges.TryGetValue(((long)l << 32) + r, out int rank) ? -rank : null;
     }
 
     private void Append(List<int> ids, ReadOnlySpan<char> symbol)

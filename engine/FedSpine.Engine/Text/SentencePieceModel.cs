@@ -29,6 +29,12 @@ internal sealed record SentencePieceModel
 {
     public required IReadOnlyList<Piece> Pieces { get; init; }
 
+    /// <summary>
+    /// Rank of every pair of pieces that may be merged, by left id * 2^32 + right id, best first, where the file lists them
+    /// (tokenizer.json); null: any two whose text is a piece merge, by its score (tokenizer.model).
+    /// </summary>
+    public IReadOnlyDictionary<long, int>? Merges { get; init; }
+
     /// <summary>Characters without a piece are spelled in bytes, instead of becoming the unknown piece.</summary>
     public bool ByteFallback { get; init; }
 

@@ -53,6 +53,12 @@ internal static class TokenizerFolder
         SpecialTokens specials = SpecialTokens.Resolve(folder, table);
         switch (type)
         {
+            case "BPE" when SentencePieceJson.Is(root, model):
+                HashSet<int> silent = [.. root.Has("added_tokens") ? root.Objects("added_tokens").Select(token => token.Int("id", 0, int.MaxValue)) : []];
+                silent.ExceptWith(added.Select(token => token.Id));
+                silent.UnionWith(Enumerable.Range(0, table.Size).Where(specials.Contains));
+                SentencePiece pieces = SentencePieceJson.Read(file, root, model, table, Merges(model), silent);
+                return (With(pieces, added, specials), table, specials);
             case "BPE":
                 return (With(new ByteLevelBpe(table, Merges(model), BytePairOptions.FromJson(root, model), file), added, specials), table, specials);
             case "WordPiece":

@@ -142,7 +142,7 @@ public sealed class TextTokenizerTests
     [InlineData("tokenizer.json", "{}", "model is missing")]
     [InlineData("tokenizer.json", """{ "model": { "type": "Unigram", "vocab": { "a": 0 } } }""", "type is Unigram")]
     [InlineData("tokenizer.json", """{ "model": { "type": "BPE", "vocab": { "a": 0 }, "merges": [] } }""", "pre_tokenizer")]
-    [InlineData("tokenizer.json", """{ "model": { "type": "BPE", "vocab": { "a": 0 }, "merges": [] }, "pre_tokenizer": { "type": "Metaspace" } }""", "Metaspace")]
+    [InlineData("tokenizer.json", """{ "model": { "type": "BPE", "vocab": { "a": 0 }, "merges": [] }, "pre_tokenizer": { "type": "Metaspace" } }""", "pre_tokenizer.type is Metaspace: this pre-tokenizer")]
     [InlineData("tokenizer.json", """{ "model": { "type": "BPE", "vocab": { "a": 0 }, "merges": ["a b"] }, "pre_tokenizer": { "type": "ByteLevel" } }""", "'b'")]
     [InlineData("tokenizer.json", """{ "model": { "type": "BPE", "vocab": { "a": 0 }, "merges": [["a"]] }, "pre_tokenizer": { "type": "ByteLevel" } }""", "merges[0]")]
     [InlineData("tokenizer.json", """{ "model": { "type": "BPE", "vocab": { "a": 0, "b": 0 }, "merges": [] }, "pre_tokenizer": { "type": "ByteLevel" } }""", "id 0 is given to two tokens")]

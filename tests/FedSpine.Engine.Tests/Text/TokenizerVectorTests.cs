@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using FedSpine.Engine.Models;
 using FedSpine.Engine.Text;
 
@@ -20,6 +21,50 @@ public sealed class TokenizerVectorTests
         Assert.Equal(inputs.Length, outputs.Length);
         int[] different = [.. Enumerable.Range(0, inputs.Length).Where(i => string.Join(' ', tokenizer.Encode(inputs[i])) != outputs[i].Trim())];
         Assert.Empty(different);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_converted_SentencePiece_model_gives_the_same_ids(bool metaspace)
+    {
+        string source = Golden.Shared("tokenizers", "llama2");
+        using var folder = new TemporaryFolder();
+        folder.Write("tokenizer.json", Converted(SentencePieceModel.Read(Path.Combine(source, "tokenizer.model")), metaspace));
+        TextTokenizer expected = TextTokenizer.Load(source), actual = TextTokenizer.Load(folder.Path);
+        Assert.Equal((expected.VocabularySize, expected.BosId, expected.EosId, expected.UnkId), (actual.VocabularySize, actual.BosId, actual.EosId, actual.UnkId));
+        string[] inputs = File.ReadAllText(Golden.Shared("tokenizers", "gguf-vocab", "ggml-vocab-llama-spm.gguf.inp")).Split("\n__ggml_vocab_test__\n");
+        foreach (string text in inputs.Concat(TokenizerSamples.Texts).Concat(TokenizerSamples.Weird))
+        {
+            int[] ids = expected.Encode(text);
+            Assert.Equal(ids, actual.Encode(text));
+            Assert.Equal(expected.Decode(ids), actual.Decode(ids));
+        }
+    }
+
+    /// <summary>As Hugging Face converts it: every way to put a piece together from two others, in the order of the scores.</summary>
+    private static string Converted(SentencePieceModel model, bool metaspace)
+    {
+        var ids = model.Pieces.Select((p, id) => (p.Text, id)).ToDictionary(p => p.Text, p => p.id);
+        var merges = from piece in model.Pieces
+                     where piece.Kind == PieceKind.Normal
+                     orderby piece.Score descending
+                     from at in Enumerable.Range(1, piece.Text.Length - 1)
+                     where ids.ContainsKey(piece.Text[..at]) && ids.ContainsKey(piece.Text[at..])
+                     select new JsonArray(piece.Text[..at], piece.Text[at..]);
+        JsonNode prepared = metaspace
+            ? new JsonObject { ["type"] = "Metaspace", ["replacement"] = "▁", ["prepend_scheme"] = "first", ["split"] = false }
+            : JsonNode.Parse("""{ "type": "Sequence", "normalizers": [{ "type": "Prepend", "prepend": "▁" }, { "type": "Replace", "pattern": { "String": " " }, "content": "▁" }] }""")!;
+        return new JsonObject
+        {
+            ["added_tokens"] = new JsonArray([.. new[] { "<unk>", "<s>", "</s>" }.Select((token, id) => new JsonObject { ["id"] = id, ["content"] = token, ["special"] = true })]),
+            [metaspace ? "pre_tokenizer" : "normalizer"] = prepared,
+            ["model"] = new JsonObject
+            {
+                ["type"] = "BPE", ["unk_token"] = "<unk>", ["byte_fallback"] = true, ["fuse_unk"] = true,
+                ["vocab"] = new JsonObject(ids.Select(p => KeyValuePair.Create(p.Key, (JsonNode?)p.Value))), ["merges"] = new JsonArray([.. merges]),
+            },
+        }.ToJsonString();
     }
 
     [Fact]
