@@ -88,7 +88,8 @@ internal static class GgufTokenizer
             int learned = model.Pieces.Count;
             metadata.Add(GgufVocabulary.Model, GgufValue.Of(GgufVocabulary.SentencePieceModel));
             metadata.Add(GgufVocabulary.Pre, GgufValue.Of("default"));
-            AddPieces(metadata, [.. model.Pieces, .. Enumerable.Range(learned, spec.VocabularySize - learned).Select(id => PieceOf(id, PieceKind.UserDefined, GgufVocabulary.AddedScore))]);
+            var pieces = model.Pieces.Select((piece, id) => piece.Kind == PieceKind.Normal && kinds.GetValueOrDefault(id) == PieceKind.UserDefined ? piece with { Kind = PieceKind.UserDefined } : piece);
+            AddPieces(metadata, [.. pieces, .. Enumerable.Range(learned, spec.VocabularySize - learned).Select(id => PieceOf(id, PieceKind.UserDefined, GgufVocabulary.AddedScore))]);
             metadata.Add(GgufVocabulary.AddSpacePrefix, GgufValue.Of(model.AddDummyPrefix));
         }
         else if (codec is ByteLevelBpe bpe)

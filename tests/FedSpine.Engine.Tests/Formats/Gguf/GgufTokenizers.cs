@@ -117,6 +117,26 @@ public sealed class GgufTokenizers : IDisposable
     }
 
     [Fact]
+    public void A_learned_piece_that_is_taken_whole_is_said_to_be()
+    {
+        WriteSentencePiece();
+        File.WriteAllText(_from["tokenizer_config.json"], """{ "added_tokens_decoder": { "260": { "content": "ab", "special": false } } }""");
+        Assert.Equal(4, (int)((object[])Export().Values["tokenizer.ggml.token_type"].Value)[260]);
+    }
+
+    [Fact]
+    public void LLaMA_2s_tokenizer_comes_back()
+    {
+        string folder = Golden.Shared("tokenizers", "llama2");
+        using var model = TinyModels.Random(_backend, GgufCase.Spec(layers: 1) with { VocabularySize = 32000 }, Trainable.None);
+        GgufModel.Save(model, _folder["m.gguf"], GgufTensorType.Q8_0, folder);
+        File.Copy(Path.Combine(folder, "tokenizer.model"), _from["tokenizer.model"]);
+        ComesBack();
+        string vectors = File.ReadAllText(Golden.Shared("tokenizers", "gguf-vocab", "ggml-vocab-llama-spm.gguf.inp"));
+        Assert.Equal(TextTokenizer.Load(folder).Encode(vectors), TextTokenizer.Load(_folder["m.gguf"]).Encode(vectors));
+    }
+
+    [Fact]
     public void What_llama_cpp_would_do_differently_is_refused()
     {
         void Refuses(string expected) => Assert.Contains(expected, Assert.Throws<InputException>(Export).Message);
