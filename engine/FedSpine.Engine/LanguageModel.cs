@@ -142,7 +142,7 @@ public sealed partial class LanguageModel : IDisposable
             }
 
             using var scorer = new ImportanceScorer(weights, _model);
-            Replace(ModelSurgery.Prune(_model, GlobalRanking.Select(_model, scorer.Scores(), ratio)));
+            Replace(ModelSurgery.Prune(_model, GlobalRanking.Select(_model, scorer.Costs(), ratio)));
             progress?.Pruned(0, PruningRatio.Of(_model), _model.ParameterCount);
             return;
         }

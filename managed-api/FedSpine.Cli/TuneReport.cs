@@ -18,7 +18,7 @@ internal static class TuneReport
         if (points.Count > 1)
         {
             figures.Add(new LineFigure(task == TaskKind.Classification ? "Accuracy on test data" : "Perplexity of test data",
-                "At every evaluation, the one before tuning first." + (pruning ? " It drops where heads and channels go, and recovers." : ""), "step", quality,
+                "At every evaluation, the one before tuning first." + (pruning ? " It worsens where heads and channels go, and recovers." : ""), "step", quality,
                 [new LineSeries("", [.. points.Select(p => ((double)p.Step, task == TaskKind.Classification ? p.Test.Accuracy : p.Test.Perplexity))])]));
             figures.Add(new LineFigure("Loss", "Training: a running mean over about twenty steps.", "step", "loss (nats)",
             [

@@ -16,6 +16,12 @@ public interface IImportanceCriterion : IStepObserver, IDisposable
     /// <summary>False when <see cref="Score"/> needs no training step before it.</summary>
     bool NeedsSteps { get; }
 
+    /// <summary>
+    /// Whether scores are slopes of the loss, which <see cref="ImportanceScorer.Costs"/> squares, and not already something that
+    /// adds up like a loss.
+    /// </summary>
+    bool ScoresAreSlopes => false;
+
     /// <summary>Makes buffers for a model's shape. Called again with the smaller model after pruning.</summary>
     /// <exception cref="InputException">The model lacks what the criterion looks at.</exception>
     void Bind(Model model);

@@ -39,12 +39,32 @@ public sealed class ImportanceScorer : IStepObserver, IDisposable
     /// <summary>Steps left out because a score was not finite.</summary>
     public int SkippedSteps { get; private set; }
 
-    /// <summary>The present scores, a copy: for ranking, for a checkpoint, for the next round.</summary>
+    /// <summary>The present scores, a copy: for a checkpoint, for the next round. <see cref="Costs"/> are for ranking.</summary>
     public LayerScores[] Scores()
     {
         if (!_criterion.NeedsSteps)
             _criterion.Score(_model, _smoothed);
         return [.. _smoothed.Select(s => s.Copy())];
+    }
+
+    /// <summary>
+    /// What removing each group would cost, to rank groups of unlike size by cost per parameter: the scores, squared where they are
+    /// slopes. Closing a gate of slope g raises the loss by about g^2 / 2 (Fisher's estimate of the curvature, Theis et al., arXiv
+    /// 1801.05787), and squares add up over independent members while slopes half cancel: ranked by slopes, a head of 3,000
+    /// parameters looks several times cheaper per parameter than the channels that do as much.
+    /// </summary>
+    public LayerScores[] Costs()
+    {
+        var scores = Scores();
+        if (!_criterion.ScoresAreSlopes)
+            return scores;
+        foreach (float[] values in scores.SelectMany(s => new[] { s.Groups, s.Channels }))
+        {
+            foreach (ref float value in values.AsSpan())
+                value *= value;
+        }
+
+        return scores;
     }
 
     /// <summary>Continues from scores of the present shape.</summary>

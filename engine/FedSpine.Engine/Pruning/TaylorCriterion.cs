@@ -19,6 +19,8 @@ public sealed class TaylorCriterion : IImportanceCriterion
 
     public bool NeedsSteps => true;
 
+    public bool ScoresAreSlopes => true;
+
     public void Bind(Model model)
     {
         _sums?.Dispose();

@@ -211,7 +211,7 @@ public sealed class Tuner : IDisposable
 
     private void Prune(double ratio, ITuneProgress? progress)
     {
-        var keep = GlobalRanking.Select(Model, _scorer!.Scores(), ratio);
+        var keep = GlobalRanking.Select(Model, _scorer!.Costs(), ratio);
         Replace(ModelSurgery.Prune(Model, keep));
         (State.BestValues, State.BestStep) = (null, 0); // weights of a larger model
         progress?.Pruned(State.Step, PruningRatio.Of(Model), Model.ParameterCount);

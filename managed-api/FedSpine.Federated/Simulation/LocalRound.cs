@@ -85,7 +85,7 @@ internal static class LocalRound
                 if (schedule.DueAfter(step) is not { } ratio)
                     continue;
 
-                var keep = GlobalRanking.Select(model, scorer!.Scores(), ratio);
+                var keep = GlobalRanking.Select(model, scorer!.Costs(), ratio);
                 var pruned = ModelSurgery.Prune(model, keep);
                 scorer.Follow(pruned);
                 var (stepIndex, momentSteps) = (trainer.StepIndex, trainer.MomentSteps);

@@ -113,6 +113,19 @@ public sealed class ImportanceScorerTests : IDisposable
         Assert.All(scorer.Scores(), layer => Assert.All(layer.Channels.Concat(layer.Groups), s => Assert.True(s > 0)));
     }
 
+    [Fact]
+    public void SlopesAreSquaredForRankingAndOtherScoresAreNot()
+    {
+        var scores = RandomModels.Scores(_random, _model.Spec.Layers);
+        using var slopes = new ImportanceScorer(new TaylorCriterion(), _model);
+        slopes.Restore(scores);
+        Assert.Equal(Flat(scores).Select(s => s * s), Flat(slopes.Costs()));
+        Assert.Equal(Flat(scores), Flat(slopes.Scores()));
+        using var others = new ImportanceScorer(new Scripted(), _model);
+        others.Restore(scores);
+        Assert.Equal(Flat(scores), Flat(others.Costs()));
+    }
+
     private static void AssertAll(double expected, LayerScores[] scores) => Assert.All(Flat(scores), s => Assert.Equal(expected, s, 1e-5));
 
     private static float[] Flat(LayerScores[] scores) => [.. scores.SelectMany(s => s.Groups.Concat(s.Channels))];

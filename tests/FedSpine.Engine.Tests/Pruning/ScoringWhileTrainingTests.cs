@@ -34,7 +34,7 @@ public sealed class ScoringWhileTrainingTests : IDisposable
             losses.Add(trainer.Step(batch, scorer).Loss);
             if (schedule.DueAfter(step) is not { } ratio)
                 continue;
-            var pruned = ModelSurgery.Prune(model, GlobalRanking.Select(model, scorer.Scores(), ratio));
+            var pruned = ModelSurgery.Prune(model, GlobalRanking.Select(model, scorer.Costs(), ratio));
             scorer.Follow(pruned);
             trainer.Dispose();
             model.Dispose();
