@@ -80,8 +80,9 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         int panel = MatMulBlocks<TSimd, TVector>.PanelWidth;
         int columns = MatMulBlocks<TSimd, TVector>.TaskColumns; // blocks are whole tasks wide, unless k is very long
         int unit = MaxPackedLength / totalK >= columns ? columns : panel;
-        int blockN = (int)Math.Clamp(MaxPackedLength / totalK / unit * unit, panel, (p.N + panel - 1) / panel * panel);
-        long length = MatMulBlocks<TSimd, TVector>.PackedLength(blockN, totalK);
+        bool packs = p.Way != MatMulWay.Dots;
+        int blockN = packs ? (int)Math.Clamp(MaxPackedLength / totalK / unit * unit, panel, (p.N + panel - 1) / panel * panel) : p.N;
+        long length = packs ? MatMulBlocks<TSimd, TVector>.PackedLength(blockN, totalK) : 0;
         if (length > _packedLength)
             Reallocate(ref _packed, ref _packedLength, length);
 
@@ -90,9 +91,12 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             int end = Math.Min(n + blockN, p.N);
             bool serial = 2L * p.M * (end - n) * totalK < MatMulGrain;
 
-            var pack = new PackBody { Product = p, Start = n, End = end, Packed = _packed };
-            int panels = (end - n + panel - 1) / panel;
-            _pool.For(panels, serial ? panels : Math.Max(1, ElementGrain / (panel * totalK)), ref pack);
+            if (packs)
+            {
+                var pack = new PackBody { Product = p, Start = n, End = end, Packed = _packed };
+                int panels = (end - n + panel - 1) / panel;
+                _pool.For(panels, serial ? panels : Math.Max(1, ElementGrain / (panel * totalK)), ref pack);
+            }
 
             var compute = new ComputeBody { Product = p, Start = n, End = end, Packed = _packed, Scratch = _workerScratch, ScratchLength = _workerLength };
             int tasks = compute.Split(serial ? 1 : _pool.Count);
@@ -193,7 +197,8 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             int slabs = (Product.M + slabRows - 1) / slabRows, panels = (End - Start + panel - 1) / panel;
             long flops = 2L * Product.M * (End - Start) * Product.TotalK;
             long wanted = threads == 1 ? 1 : Math.Clamp(flops / (MatMulGrain / 4), 1, 6 * threads);
-            int panelsPerTask = (int)Math.Clamp((long)panels * slabs / wanted, 1, MatMulBlocks<TSimd, TVector>.TaskColumns / panel);
+            int mostPanels = Product.Way == MatMulWay.Dots ? panels : MatMulBlocks<TSimd, TVector>.TaskColumns / panel; // dots hold no block of B: the longer the better
+            int panelsPerTask = (int)Math.Clamp((long)panels * slabs / wanted, 1, mostPanels);
             int columnTasks = (panels + panelsPerTask - 1) / panelsPerTask;
             int slabsPerTask = (int)Math.Clamp((long)slabs * columnTasks / wanted, 1, MatMulBlocks<TSimd, TVector>.MaxTaskSlabs);
             TaskColumns = panelsPerTask * panel;

@@ -14,38 +14,33 @@ internal static unsafe class MatMulDots<TSimd, TVector>
     /// <summary>Rows [startM, endM) by columns [startN, endN) of C.</summary>
     public static void Compute(in MatMulProduct p, int startM, int endM, int startN, int endN)
     {
-        // Columns outside: a row of weights is read once, however many rows of A there are.
-        for (int n = startN; n < endN; n += 4)
+        // Columns outside: a row of weights is read once, however many rows of A there are. The four columns of a tile lie a quarter
+        // of the range apart: long streams that the hardware follows from memory, where neighbouring rows end before it has begun.
+        int quarter = (endN - startN) / 4;
+        for (int n = startN; n < startN + quarter; n++)
         {
             for (int m = startM; m < endM; m += 4)
-                Tile(p, m, Math.Min(4, endM - m), n, Math.Min(4, endN - n));
-        }
-    }
-
-    private static void Tile(in MatMulProduct p, int m, int rows, int n, int columns)
-    {
-        if (columns < 4)
-        {
-            for (int j = 0; j < columns; j++)
             {
-                for (int i = 0; i < rows; i++)
-                    Tile<Rows1, Rows1>(p, m + i, n + j);
+                switch (endM - m)
+                {
+                    case >= 4: Tile<Rows4, Rows4>(p, m, n, quarter); break;
+                    case 3: Tile<Rows3, Rows4>(p, m, n, quarter); break;
+                    case 2: Tile<Rows2, Rows4>(p, m, n, quarter); break;
+                    default: Tile<Rows1, Rows4>(p, m, n, quarter); break;
+                }
             }
-
-            return;
         }
 
-        switch (rows)
+        for (int n = startN + 4 * quarter; n < endN; n++)
         {
-            case 4: Tile<Rows4, Rows4>(p, m, n); break;
-            case 3: Tile<Rows3, Rows4>(p, m, n); break;
-            case 2: Tile<Rows2, Rows4>(p, m, n); break;
-            default: Tile<Rows1, Rows4>(p, m, n); break;
+            for (int m = startM; m < endM; m++)
+                Tile<Rows1, Rows1>(p, m, n, 0);
         }
     }
 
+    /// <summary>Rows m, m + 1, ... by columns n, n + step, ...</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile<TRows, TColumns>(in MatMulProduct p, int m, int n) where TRows : struct, ITileRows where TColumns : struct, ITileRows
+    private static void Tile<TRows, TColumns>(in MatMulProduct p, int m, int n, int step) where TRows : struct, ITileRows where TColumns : struct, ITileRows
     {
         var zero = TSimd.Zero;
         TVector s00 = zero, s01 = zero, s02 = zero, s03 = zero;
@@ -57,9 +52,9 @@ internal static unsafe class MatMulDots<TSimd, TVector>
         float* a2 = TRows.Count > 2 ? a0 + 2 * p.RowA : a0;
         float* a3 = TRows.Count > 3 ? a0 + 3 * p.RowA : a0;
         float* b0 = p.B + n * p.ColumnB;
-        float* b1 = TColumns.Count > 1 ? b0 + 1 * p.ColumnB : b0;
-        float* b2 = TColumns.Count > 2 ? b0 + 2 * p.ColumnB : b0;
-        float* b3 = TColumns.Count > 3 ? b0 + 3 * p.ColumnB : b0;
+        float* b1 = TColumns.Count > 1 ? b0 + step * p.ColumnB : b0;
+        float* b2 = TColumns.Count > 2 ? b0 + 2 * step * p.ColumnB : b0;
+        float* b3 = TColumns.Count > 3 ? b0 + 3 * step * p.ColumnB : b0;
         int k = 0;
         for (; k <= p.K - TSimd.Width; k += TSimd.Width)
         {
@@ -103,35 +98,35 @@ internal static unsafe class MatMulDots<TSimd, TVector>
 
         Store(p, m, n, TSimd.Sum(s00), a0, b0, k);
         if (TColumns.Count > 1)
-            Store(p, m, n + 1, TSimd.Sum(s01), a0, b1, k);
+            Store(p, m, n + step, TSimd.Sum(s01), a0, b1, k);
         if (TColumns.Count > 2)
-            Store(p, m, n + 2, TSimd.Sum(s02), a0, b2, k);
+            Store(p, m, n + 2 * step, TSimd.Sum(s02), a0, b2, k);
         if (TColumns.Count > 3)
-            Store(p, m, n + 3, TSimd.Sum(s03), a0, b3, k);
+            Store(p, m, n + 3 * step, TSimd.Sum(s03), a0, b3, k);
         if (TRows.Count > 1)
             Store(p, m + 1, n, TSimd.Sum(s10), a1, b0, k);
         if (TRows.Count > 1 && TColumns.Count > 1)
-            Store(p, m + 1, n + 1, TSimd.Sum(s11), a1, b1, k);
+            Store(p, m + 1, n + step, TSimd.Sum(s11), a1, b1, k);
         if (TRows.Count > 1 && TColumns.Count > 2)
-            Store(p, m + 1, n + 2, TSimd.Sum(s12), a1, b2, k);
+            Store(p, m + 1, n + 2 * step, TSimd.Sum(s12), a1, b2, k);
         if (TRows.Count > 1 && TColumns.Count > 3)
-            Store(p, m + 1, n + 3, TSimd.Sum(s13), a1, b3, k);
+            Store(p, m + 1, n + 3 * step, TSimd.Sum(s13), a1, b3, k);
         if (TRows.Count > 2)
             Store(p, m + 2, n, TSimd.Sum(s20), a2, b0, k);
         if (TRows.Count > 2 && TColumns.Count > 1)
-            Store(p, m + 2, n + 1, TSimd.Sum(s21), a2, b1, k);
+            Store(p, m + 2, n + step, TSimd.Sum(s21), a2, b1, k);
         if (TRows.Count > 2 && TColumns.Count > 2)
-            Store(p, m + 2, n + 2, TSimd.Sum(s22), a2, b2, k);
+            Store(p, m + 2, n + 2 * step, TSimd.Sum(s22), a2, b2, k);
         if (TRows.Count > 2 && TColumns.Count > 3)
-            Store(p, m + 2, n + 3, TSimd.Sum(s23), a2, b3, k);
+            Store(p, m + 2, n + 3 * step, TSimd.Sum(s23), a2, b3, k);
         if (TRows.Count > 3)
             Store(p, m + 3, n, TSimd.Sum(s30), a3, b0, k);
         if (TRows.Count > 3 && TColumns.Count > 1)
-            Store(p, m + 3, n + 1, TSimd.Sum(s31), a3, b1, k);
+            Store(p, m + 3, n + step, TSimd.Sum(s31), a3, b1, k);
         if (TRows.Count > 3 && TColumns.Count > 2)
-            Store(p, m + 3, n + 2, TSimd.Sum(s32), a3, b2, k);
+            Store(p, m + 3, n + 2 * step, TSimd.Sum(s32), a3, b2, k);
         if (TRows.Count > 3 && TColumns.Count > 3)
-            Store(p, m + 3, n + 3, TSimd.Sum(s33), a3, b3, k);
+            Store(p, m + 3, n + 3 * step, TSimd.Sum(s33), a3, b3, k);
     }
 
     /// <summary>Adds what is left of k and writes the element.</summary>
