@@ -30,7 +30,7 @@ public sealed class TaskDataTests
         var random = new DeterministicRandom(2);
         int[] tokens = [.. Enumerable.Range(0, 5 * N + 3).Select(_ => random.NextInt(TinyModels.Vocabulary))];
         using var inference = new Inference(model, 2, N);
-        var result = ContextPerplexity.Run(inference, tokens, N, bos, new Batch(2, N));
+        var result = ContextPerplexity.Run(inference, tokens, N, bos, new Batch(2, N), cancel: TestContext.Current.CancellationToken);
 
         double sum = 0;
         for (int w = 0; w < 5; w++)
@@ -61,6 +61,6 @@ public sealed class TaskDataTests
         using var backend = HostBackend.Create(1);
         using var model = TinyModels.Random(backend, TinyModels.Llama(ModelHead.CausalLm), Trainable.None);
         using var inference = new Inference(model, 1, 8);
-        Assert.Throws<InputException>(() => ContextPerplexity.Run(inference, new int[20], context, null, new Batch(1, 8)));
+        Assert.Throws<InputException>(() => ContextPerplexity.Run(inference, new int[20], context, null, new Batch(1, 8), cancel: TestContext.Current.CancellationToken));
     }
 }

@@ -14,6 +14,8 @@ public sealed class TunerTests : IDisposable
 
     private readonly IComputeBackend _backend = HostBackend.Create(2);
 
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
     public void Dispose() => _backend.Dispose();
 
     [Fact]
@@ -23,7 +25,7 @@ public sealed class TunerTests : IDisposable
         var frozen = model.Parameters.First(p => !p.Trainable && !p.IsVector);
         float[] before = _backend.Read(frozen.Value);
         using var tuner = new Tuner(model, Counting(), new TuneOptions { Steps = 60, Batch = 8, LearningRate = 0.01 });
-        var result = tuner.Run();
+        var result = tuner.Run(cancel: Token);
         Assert.Equal((60, 0), (result.Steps, result.VoidSteps));
         Assert.True(result.Final.Loss < 0.5 * result.Points[0].Test.Loss, $"loss {result.Points[0].Test.Loss} to {result.Final.Loss}");
         Assert.Equal(before, _backend.Read(frozen.Value));
@@ -36,7 +38,7 @@ public sealed class TunerTests : IDisposable
         // A rate that first learns and then destroys: the last weights are worse than the best ones.
         using var model = NewModel();
         using var tuner = new Tuner(model, Counting(), new TuneOptions { Steps = 40, Batch = 8, LearningRate = 0.5, Warmup = 1, EvaluateEvery = 2, ClipNorm = 0 });
-        var result = tuner.Run();
+        var result = tuner.Run(cancel: Token);
         double best = result.Points.Min(p => p.Test.Loss);
         Assert.True(result.Points[^1].Test.Loss > best, "the rate was meant to destroy what was learned");
         Assert.Equal(best, result.Final.Loss, 1e-9);
@@ -49,7 +51,7 @@ public sealed class TunerTests : IDisposable
     public void A_resumed_run_ends_as_an_uninterrupted_one(double ratio, int accumulate)
     {
         var options = new TuneOptions { Steps = 30, Batch = 4, Accumulate = accumulate, LearningRate = 0.01, Ratio = ratio, PruneInterval = 4, Dropout = 0.1 };
-        float[] expected = Finish(options, NewModel(), null, null, out var whole);
+        float[] expected = Finish(options, NewModel(), null, null, out var whole, Token);
 
         using var folder = new TempFolder();
         foreach (int stopAt in (int[])[5, 11, 23]) // before, between and after the pruning events
@@ -59,7 +61,7 @@ public sealed class TunerTests : IDisposable
             Assert.Single(Directory.GetFiles(folder.Path, "*.json"));
         }
 
-        Assert.Equal(expected, Finish(options, NewModel(), folder.Path, null, out var resumed));
+        Assert.Equal(expected, Finish(options, NewModel(), folder.Path, null, out var resumed, Token));
         Assert.Equal(whole.Points, resumed.Points);
         Assert.Equal((whole.KeptStep, whole.Final, whole.Flops), (resumed.KeptStep, resumed.Final, resumed.Flops));
     }
@@ -70,7 +72,7 @@ public sealed class TunerTests : IDisposable
         using var tuner = new Tuner(NewModel(), Counting(), new TuneOptions { Steps = 80, Batch = 8, LearningRate = 0.01, Ratio = 0.4, PruneInterval = 8 });
         Assert.Equal(6, tuner.PruningEvents);
         var progress = new Events();
-        var result = tuner.Run(progress);
+        var result = tuner.Run(progress, cancel: Token);
         using var model = tuner.Model;
         Assert.Equal(PruningRatio.Of(model), result.Ratio);
         Assert.InRange(result.Ratio, 0.37, 0.43);
@@ -86,7 +88,7 @@ public sealed class TunerTests : IDisposable
         var original = NewModel();
         float[] rows = _backend.Read(original.Layers[1].Up.Weight.Value);
         using var tuner = new Tuner(original, Counting(), new TuneOptions { Steps = 4, Batch = 8, Ratio = 0.3 });
-        tuner.PruneAtOnce(4);
+        tuner.PruneAtOnce(4, cancel: Token);
         using var model = tuner.Model;
         Assert.InRange(PruningRatio.Of(model), 0.27, 0.33);
         int width = model.Spec.Width;
@@ -98,7 +100,7 @@ public sealed class TunerTests : IDisposable
     public void A_checkpoint_of_another_run_is_refused()
     {
         using var folder = new TempFolder();
-        Finish(new TuneOptions { Steps = 4, Batch = 4 }, NewModel(), folder.Path, null, out _);
+        Finish(new TuneOptions { Steps = 4, Batch = 4 }, NewModel(), folder.Path, null, out _, Token);
         using var model = NewModel();
         using var tuner = new Tuner(model, Counting(), new TuneOptions { Steps = 5, Batch = 4 });
         Assert.Contains("is not a checkpoint of this run", Assert.Throws<InputException>(() => tuner.Restore(folder.Path)).Message);
@@ -106,7 +108,7 @@ public sealed class TunerTests : IDisposable
     }
 
     /// <summary>Runs to the end, from a checkpoint where there is one; the trainable values.</summary>
-    private float[] Finish(TuneOptions options, Model model, string? checkpoint, ITuneProgress? progress, out TuneResult result, CancellationToken cancel = default)
+    private float[] Finish(TuneOptions options, Model model, string? checkpoint, ITuneProgress? progress, out TuneResult result, CancellationToken cancel)
     {
         using var tuner = new Tuner(model, Counting(), options);
         try

@@ -13,7 +13,7 @@ public sealed class ReadmeTests(SmallWorld world) : IClassFixture<SmallWorld>
     private const string ImplicitUsings = "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq;";
 
     [Fact]
-    public void The_code_in_the_README_compiles_and_runs()
+    public async Task The_code_in_the_README_compiles_and_runs()
     {
         string program = world["readme.dll"];
         Compile(Code(), program);
@@ -26,9 +26,9 @@ public sealed class ReadmeTests(SmallWorld world) : IClassFixture<SmallWorld>
             File.Copy(dll, world[Path.GetFileName(dll)], overwrite: true);
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, error.Result);
+        string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(process.ExitCode == 0, await error);
         Assert.Matches("perplexity [0-9.]+ before, [0-9.]+ after", output);
         using var backend = HostBackend.Create(1);
         using var pruned = ModelSource.Load(backend, world["smaller"]).Model;
