@@ -54,7 +54,7 @@ internal sealed class PretrainVerb : IVerb
     [
         ("fedspine pretrain --out encoder", "the bundled sample encoder again"),
         ("fedspine pretrain --data train.tsv --vocabulary 8000 --width 128 --steps 20000", "an encoder on a column of text"),
-        ("fedspine pretrain --task causal-lm --data stories.txt --vocabulary 300 --layers 2 --heads 8 --kv-heads 4 --steps 100", "a small decoder with grouped-query attention"),
+        ("fedspine pretrain --task causal-lm --data stories.txt --kv-heads 2 --steps 100", "a decoder with grouped-query attention"),
     ];
 
     public int Run(ParseResult parsed, CancellationToken cancel)
