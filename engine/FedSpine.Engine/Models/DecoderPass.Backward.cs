@@ -1,3 +1,4 @@
+using FedSpine.Engine.Training;
 using FedSpine.Kernels.Formulas;
 using FedSpine.Kernels.Memory;
 
@@ -15,6 +16,13 @@ internal sealed partial class DecoderPass
             var layer = _model.Layers[l];
             var shape = layer.Spec;
             ref var a = ref _activations[l];
+            if (c.RecomputeOf(l) == Recompute.Full)
+            {
+                // Up to the feed-forward activation: the backward pass needs nothing of the down projection but a.HA, which was kept.
+                AttentionForward(c, l, keep: true);
+                OutputForward(c, l, keep: true);
+                GateForward(c, l, keep: true);
+            }
 
             // Feed-forward: d = dL/dx2 becomes dL/dx1
             var dy = c.Drop(d, FfnSite(l));                                      // (B*T, W)
@@ -42,7 +50,9 @@ internal sealed partial class DecoderPass
             c.Release(a.Rstd1);
 
             // Attention: d = dL/dx1 becomes dL/dx
-            dy = c.Drop(d, AttentionSite(l));                                    // (B*T, W)
+            if (c.RecomputeOf(l) == Recompute.Attention)
+                AttentionForward(c, l, keep: true);
+            dy = c.Drop(d, AttentionSite(l));                                               // (B*T, W)
             var d_o = c.Rent(rows * shape.QuerySize);                                       // (B, T, QH*D)
             c.LinearBackward(d_o, layer.Output, dy, a.O, a.OA, rows);
             c.ReleaseDropped(dy);

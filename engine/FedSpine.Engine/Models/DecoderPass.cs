@@ -51,53 +51,77 @@ internal sealed partial class DecoderPass : TransformerPass
         for (int l = 0; l < _activations.Length; l++)
         {
             var layer = _model.Layers[l];
-            var shape = layer.Spec;
             ref var a = ref _activations[l];
 
-            // Attention
             a.X = x;
-            a.Rstd = c.Rent(rows);
-            var xn = Norm(c, x, a.Rstd, layer.AttentionNorm);                               // (B*T, W)
-            c.ReleaseUnlessKept(a.Rstd, l);
-            a.Q = c.Linear(layer.Query, xn, rows, l, out a.QA);                             // (B, T, QH*D)
-            a.K = c.Linear(layer.Key, xn, rows, l, out a.KA);                               // (B, T, KVH*D)
-            a.V = c.Linear(layer.Value, xn, rows, l, out a.VA);                             // (B, T, KVH*D)
-            c.Release(xn);
-            _rope.Rotate(c, a.Q, l, shape.QueryHeads);
-            _rope.Rotate(c, a.K, l, shape.KeyValueHeads);
-            a.O = c.Rent(rows * shape.QuerySize);                                           // (B, T, QH*D)
-            a.Lse = c.Rent(rows * shape.QueryHeads);                                        // (B, QH, T)
-            Attend(c, l, a);
-            c.ReleaseUnlessKept(a.Q, l);
-            c.ReleaseUnlessKept(a.K, l);
-            c.ReleaseUnlessKept(a.V, l);
-            c.ReleaseUnlessKept(a.Lse, l);
-            a.X1 = c.Linear(layer.Output, a.O, rows, l, out a.OA);                          // (B*T, W)
-            c.DropInPlace(a.X1, AttentionSite(l));
-            c.Backend.Map<Add>(a.X1, a.X1, x);
-            c.ReleaseUnlessKept(a.X, l);
+            AttentionForward(c, l, c.KeepsAttention(l));
+            OutputForward(c, l, c.KeepsInside(l));
+            c.ReleaseUnless(c.Keeps(l), a.X);
 
             // Feed-forward
-            a.Rstd1 = c.Rent(rows);
-            var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm);                                // (B*T, W)
-            c.ReleaseUnlessKept(a.Rstd1, l);
-            a.Gate = c.Linear(layer.Gate!, xn1, rows, l, out a.GA);                         // (B*T, F)
-            a.Up = c.Linear(layer.Up, xn1, rows, l, out a.UA);                              // (B*T, F)
-            c.Release(xn1);
-            var h = c.Rent(rows * shape.FfnWidth);                                          // (B*T, F)
+            GateForward(c, l, c.KeepsInside(l));
+            var h = c.Rent(rows * layer.Spec.FfnWidth);                                     // (B*T, F)
             c.Backend.Map<SwiGlu>(h, a.Gate, a.Up);
-            c.ReleaseUnlessKept(a.Gate, l);
-            c.ReleaseUnlessKept(a.Up, l);
+            c.ReleaseUnless(c.KeepsInside(l), a.Gate);
+            c.ReleaseUnless(c.KeepsInside(l), a.Up);
             c.Observer?.OnForward(c.Backend, c.Workspace, l, a.O, h, c.Lengths, c.B, c.T);
-            c.ReleaseUnlessKept(a.O, l);
-            x = c.Linear(layer.Down, h, rows, l, out a.HA);                                 // (B*T, W)
+            c.ReleaseUnless(c.KeepsAttention(l), a.O);
+            x = c.Linear(layer.Down, h, rows, c.Keeps(l), out a.HA);                        // (B*T, W)
             c.Release(h);
             c.DropInPlace(x, FfnSite(l));
             c.Backend.Map<Add>(x, x, a.X1);
-            c.ReleaseUnlessKept(a.X1, l);
+            c.ReleaseUnless(c.KeepsInside(l), a.X1);
         }
 
         return x;
+    }
+
+    /// <summary>a.Rstd, a.Q, a.K, a.V, a.O and a.Lse from a.X; a.O lives on in any case.</summary>
+    private void AttentionForward(PassContext c, int l, bool keep)
+    {
+        int rows = c.Rows;
+        var layer = _model.Layers[l];
+        var shape = layer.Spec;
+        ref var a = ref _activations[l];
+        a.Rstd = c.Rent(rows);
+        var xn = Norm(c, a.X, a.Rstd, layer.AttentionNorm);                                 // (B*T, W)
+        c.ReleaseUnless(keep, a.Rstd);
+        a.Q = c.Linear(layer.Query, xn, rows, keep, out a.QA);                              // (B, T, QH*D)
+        a.K = c.Linear(layer.Key, xn, rows, keep, out a.KA);                                // (B, T, KVH*D)
+        a.V = c.Linear(layer.Value, xn, rows, keep, out a.VA);                              // (B, T, KVH*D)
+        c.Release(xn);
+        _rope.Rotate(c, a.Q, l, shape.QueryHeads);
+        _rope.Rotate(c, a.K, l, shape.KeyValueHeads);
+        a.O = c.Rent(rows * shape.QuerySize);                                               // (B, T, QH*D)
+        a.Lse = c.Rent(rows * shape.QueryHeads);                                            // (B, QH, T)
+        Attend(c, l, a);
+        c.ReleaseUnless(keep, a.Q);
+        c.ReleaseUnless(keep, a.K);
+        c.ReleaseUnless(keep, a.V);
+        c.ReleaseUnless(keep, a.Lse);
+    }
+
+    /// <summary>a.X1 (B*T, W) = a.X + dropout(o_proj(a.O)), which lives on in any case.</summary>
+    private void OutputForward(PassContext c, int l, bool keep)
+    {
+        ref var a = ref _activations[l];
+        a.X1 = c.Linear(_model.Layers[l].Output, a.O, c.Rows, keep, out a.OA);
+        c.DropInPlace(a.X1, AttentionSite(l));
+        c.Backend.Map<Add>(a.X1, a.X1, a.X);
+    }
+
+    /// <summary>a.Rstd1, a.Gate and a.Up from a.X1; the latter two live on in any case.</summary>
+    private void GateForward(PassContext c, int l, bool keep)
+    {
+        int rows = c.Rows;
+        var layer = _model.Layers[l];
+        ref var a = ref _activations[l];
+        a.Rstd1 = c.Rent(rows);
+        var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm);                                    // (B*T, W)
+        c.ReleaseUnless(keep, a.Rstd1);
+        a.Gate = c.Linear(layer.Gate!, xn1, rows, keep, out a.GA);                          // (B*T, F)
+        a.Up = c.Linear(layer.Up, xn1, rows, keep, out a.UA);                               // (B*T, F)
+        c.Release(xn1);
     }
 
     public override void Dispose() => _rope.Dispose();

@@ -1,3 +1,4 @@
+using FedSpine.Engine.Training;
 using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Engine.Models;
@@ -14,6 +15,8 @@ internal sealed partial class EncoderPass
             var layer = model.Layers[l];
             var shape = layer.Spec;
             ref var a = ref _activations[l];
+            if (c.RecomputeOf(l) == Recompute.Full)
+                ForwardAgain(c, l);
 
             // Feed-forward: d = dL/dx2 becomes dL/d(x1 + down(h)), then dL/dx1
             NormBackward(c, d, a.Ffn, layer.FfnNorm, layer.FfnNormBias);
@@ -34,7 +37,14 @@ internal sealed partial class EncoderPass
 
             // Attention: d = dL/dx1 becomes dL/d(x + o_proj(o)), then dL/dx
             NormBackward(c, d, a.Attention, layer.AttentionNorm, layer.AttentionNormBias);
-            dy = c.Drop(d, AttentionSite(l));                                    // (B*T, W)
+            DeviceSpan<float> x = default;                                                  // (B*T, W)
+            if (c.RecomputeOf(l) == Recompute.Attention)
+            {
+                x = LayerInput(c, l);
+                AttentionForward(c, l, x, keep: true);
+            }
+
+            dy = c.Drop(d, AttentionSite(l));                                               // (B*T, W)
             var d_o = c.Rent(rows * shape.QuerySize);                                       // (B, T, QH*D)
             c.LinearBackward(d_o, layer.Output, dy, a.O, a.OA, rows);
             c.ReleaseDropped(dy);
@@ -49,7 +59,8 @@ internal sealed partial class EncoderPass
             c.Release(a.V);
             c.Release(a.O);
             c.Release(a.Lse);
-            var x = LayerInput(c, l);                                                       // (B*T, W)
+            if (x.IsEmpty)
+                x = LayerInput(c, l);
             var dx = l > c.FirstTrainedLayer || all ? d : default; // nothing below learns: dL/dx is not formed
             c.LinearBackward(dx, layer.Query, dq, x, a.QA, rows, accumulate: true);
             c.LinearBackward(dx, layer.Key, dk, x, a.KA, rows, accumulate: true);
@@ -69,6 +80,21 @@ internal sealed partial class EncoderPass
         c.Backend.EmbeddingBackward(e.Positions!.Gradient, c.Positions, de, rows, W);
         c.Backend.EmbeddingBackward(e.Types!.Gradient, c.Types, de, rows, W);
         c.ReleaseDropped(de);
+    }
+
+    /// <summary>
+    /// The layer's forward pass once more, up to the feed-forward activation: what follows, the down projection into a.Ffn, was kept,
+    /// since the next layer's input comes from it.
+    /// </summary>
+    private void ForwardAgain(PassContext c, int l)
+    {
+        ref var a = ref _activations[l];
+        var x = LayerInput(c, l);
+        AttentionForward(c, l, x, keep: true);
+        var x1 = OutputForward(c, l, x, keep: true);
+        c.Release(x);
+        a.U = c.Linear(model.Layers[l].Up, x1, c.Rows, keep: true, out a.UA);
+        c.Release(x1);
     }
 
     /// <summary>x (B*T, W): what the forward pass fed layer <paramref name="l"/>, in a new buffer.</summary>

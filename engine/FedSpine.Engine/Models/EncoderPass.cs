@@ -42,42 +42,56 @@ internal sealed partial class EncoderPass(Model model) : TransformerPass
         for (int l = 0; l < _activations.Length; l++)
         {
             var layer = model.Layers[l];
-            var shape = layer.Spec;
             ref var a = ref _activations[l];
-
-            // Attention
-            a.Q = c.Linear(layer.Query, x, rows, l, out a.QA);                              // (B, T, QH*D)
-            a.K = c.Linear(layer.Key, x, rows, l, out a.KA);                                // (B, T, KVH*D)
-            a.V = c.Linear(layer.Value, x, rows, l, out a.VA);                              // (B, T, KVH*D)
-            a.O = c.Rent(rows * shape.QuerySize);                                           // (B, T, QH*D)
-            a.Lse = c.Rent(rows * shape.QueryHeads);                                        // (B, QH, T)
-            c.Backend.AttentionForward(a.O, a.Lse, a.Q, a.K, a.V, c.Lengths, Shape(c, shape));
-            c.ReleaseUnlessKept(a.Q, l);
-            c.ReleaseUnlessKept(a.K, l);
-            c.ReleaseUnlessKept(a.V, l);
-            c.ReleaseUnlessKept(a.Lse, l);
-            a.Attention.Sum = c.Linear(layer.Output, a.O, rows, l, out a.OA);               // (B*T, W)
-            c.DropInPlace(a.Attention.Sum, AttentionSite(l));
-            c.Backend.Map<Add>(a.Attention.Sum, a.Attention.Sum, x);
+            AttentionForward(c, l, x, c.KeepsAttention(l));
+            var x1 = OutputForward(c, l, x, c.KeepsInside(l));                              // (B*T, W)
             c.Release(x);
-            var x1 = NormForward(c, ref a.Attention, layer.AttentionNorm, layer.AttentionNormBias, l); // (B*T, W)
 
             // Feed-forward
-            a.U = c.Linear(layer.Up, x1, rows, l, out a.UA);                                // (B*T, F)
-            var h = c.Rent(rows * shape.FfnWidth);                                          // (B*T, F)
+            a.U = c.Linear(layer.Up, x1, rows, c.KeepsInside(l), out a.UA);                 // (B*T, F)
+            var h = c.Rent(rows * layer.Spec.FfnWidth);                                     // (B*T, F)
             c.Activate(model.Spec.Activation, h, a.U);
-            c.ReleaseUnlessKept(a.U, l);
+            c.ReleaseUnless(c.KeepsInside(l), a.U);
             c.Observer?.OnForward(c.Backend, c.Workspace, l, a.O, h, c.Lengths, c.B, c.T);
-            c.ReleaseUnlessKept(a.O, l);
-            a.Ffn.Sum = c.Linear(layer.Down, h, rows, l, out a.HA);                         // (B*T, W)
+            c.ReleaseUnless(c.KeepsAttention(l), a.O);
+            a.Ffn.Sum = c.Linear(layer.Down, h, rows, c.Keeps(l), out a.HA);                // (B*T, W)
             c.Release(h);
             c.DropInPlace(a.Ffn.Sum, FfnSite(l));
             c.Backend.Map<Add>(a.Ffn.Sum, a.Ffn.Sum, x1);
             c.Release(x1);
-            x = NormForward(c, ref a.Ffn, layer.FfnNorm, layer.FfnNormBias, l + 1);         // (B*T, W)
+            x = NormForward(c, ref a.Ffn, layer.FfnNorm, layer.FfnNormBias, c.Keeps(l + 1)); // (B*T, W), input of the next layer
         }
 
         return x;
+    }
+
+    /// <summary>a.Q, a.K, a.V, a.O and a.Lse from the layer's input x; a.O lives on in any case.</summary>
+    private void AttentionForward(PassContext c, int l, DeviceSpan<float> x, bool keep)
+    {
+        int rows = c.Rows;
+        var layer = model.Layers[l];
+        ref var a = ref _activations[l];
+        a.Q = c.Linear(layer.Query, x, rows, keep, out a.QA);                               // (B, T, QH*D)
+        a.K = c.Linear(layer.Key, x, rows, keep, out a.KA);                                 // (B, T, KVH*D)
+        a.V = c.Linear(layer.Value, x, rows, keep, out a.VA);                               // (B, T, KVH*D)
+        a.O = c.Rent(rows * layer.Spec.QuerySize);                                          // (B, T, QH*D)
+        a.Lse = c.Rent(rows * layer.Spec.QueryHeads);                                       // (B, QH, T)
+        c.Backend.AttentionForward(a.O, a.Lse, a.Q, a.K, a.V, c.Lengths, Shape(c, layer.Spec));
+        c.ReleaseUnless(keep, a.Q);
+        c.ReleaseUnless(keep, a.K);
+        c.ReleaseUnless(keep, a.V);
+        c.ReleaseUnless(keep, a.Lse);
+    }
+
+    /// <summary>x1 (B*T, W) = LN(x + dropout(o_proj(a.O))) in a new buffer.</summary>
+    private DeviceSpan<float> OutputForward(PassContext c, int l, DeviceSpan<float> x, bool keep)
+    {
+        var layer = model.Layers[l];
+        ref var a = ref _activations[l];
+        a.Attention.Sum = c.Linear(layer.Output, a.O, c.Rows, keep, out a.OA);              // (B*T, W)
+        c.DropInPlace(a.Attention.Sum, AttentionSite(l));
+        c.Backend.Map<Add>(a.Attention.Sum, a.Attention.Sum, x);
+        return NormForward(c, ref a.Attention, layer.AttentionNorm, layer.AttentionNormBias, keep);
     }
 
     /// <summary>x (B*T, W) = dropout(LN(words[ids] + positions[t] + types[type])).</summary>
@@ -89,23 +103,20 @@ internal sealed partial class EncoderPass(Model model) : TransformerPass
         c.Backend.EmbeddingForward(_embedding.Sum, c.Ids, e.Words.Value, rows, W);
         c.Backend.EmbeddingForward(_embedding.Sum, c.Positions, e.Positions!.Value, rows, W, accumulate: true);
         c.Backend.EmbeddingForward(_embedding.Sum, c.Types, e.Types!.Value, rows, W, accumulate: true);
-        var x = NormForward(c, ref _embedding, e.Norm!, e.NormBias, 0);
+        var x = NormForward(c, ref _embedding, e.Norm!, e.NormBias, c.Keeps(0));
         c.DropInPlace(x, EmbeddingSite);
         return x;
     }
 
-    /// <summary>
-    /// y (B*T, W) = LN(sum) in a new buffer. Sum and statistics are kept where <paramref name="layer"/>, the first that needs
-    /// them again, has a backward pass.
-    /// </summary>
-    private DeviceSpan<float> NormForward(PassContext c, ref NormInput input, Parameter weight, Parameter? bias, int layer)
+    /// <summary>y (B*T, W) = LN(sum) in a new buffer; sum and statistics may be kept.</summary>
+    private DeviceSpan<float> NormForward(PassContext c, ref NormInput input, Parameter weight, Parameter? bias, bool keep)
     {
         int rows = c.Rows, W = model.Spec.Width;
         input.Mean = c.Rent(rows);
         input.Rstd = c.Rent(rows);
         var y = c.Rent(rows * W);
         c.Backend.LayerNormForward(y, input.Mean, input.Rstd, input.Sum, weight.Value, bias!.Value, rows, W, model.Spec.NormEpsilon);
-        if (!c.Keeps(layer))
+        if (!keep)
             Release(c, input);
         return y;
     }

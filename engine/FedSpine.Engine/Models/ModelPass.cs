@@ -41,7 +41,7 @@ internal sealed class ModelPass : IDisposable
         _model = model;
         _blocks = TransformerPass.Create(model, maxT);
         _head = new HeadPass(model);
-        _context = new PassContext { Backend = model.Backend, Workspace = Workspace.Record() };
+        _context = new PassContext { Backend = model.Backend, Workspace = Workspace.Record(), LastLayer = model.Layers.Count - 1 };
         int layer = 0;
         while (layer < model.Layers.Count && model.Trainable != Trainable.All && !HasTrainable(model.Layers[layer]))
             layer++;
@@ -50,6 +50,13 @@ internal sealed class ModelPass : IDisposable
         _headRows = new int[maxB * maxT];
         _headTargets = new int[maxB * maxT];
         _losses = new float[maxB * maxT];
+    }
+
+    /// <summary>What the backward pass recomputes; set before anything is planned.</summary>
+    public Recompute Recompute
+    {
+        get => _context.Recompute;
+        init => _context.Recompute = value;
     }
 
     public int LogitColumns => _head.Columns;

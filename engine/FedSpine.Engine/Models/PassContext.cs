@@ -20,6 +20,12 @@ internal sealed class PassContext
     /// <summary>Layers below this one keep nothing for a backward pass; the layer count: inference.</summary>
     public int FirstTrainedLayer { get; set; }
 
+    /// <summary>Index of the last layer. Its backward pass follows its forward pass at once, so that it never recomputes.</summary>
+    public int LastLayer { get; init; }
+
+    /// <summary>What the layers but the last recompute.</summary>
+    public Recompute Recompute { get; set; }
+
     /// <summary>Dropout rate; 0 at inference.</summary>
     public float Dropout { get; set; }
 
@@ -50,26 +56,36 @@ internal sealed class PassContext
 
     public DeviceSpan<int> Targets { get; set; }   // (M) class or token ids
 
+    /// <summary>Whether the layer has a backward pass: what is dear in little memory is kept for it, its input above all.</summary>
     public bool Keeps(int layer) => layer >= FirstTrainedLayer;
+
+    /// <summary>Whether everything between the layer's input and the feed-forward activation is kept, but for attention.</summary>
+    public bool KeepsInside(int layer) => Keeps(layer) && RecomputeOf(layer) != Recompute.Full;
+
+    /// <summary>Whether also q, k, v, the attention's output and what they come from are kept.</summary>
+    public bool KeepsAttention(int layer) => Keeps(layer) && RecomputeOf(layer) == Recompute.None;
+
+    /// <summary>What the layer's backward pass computes again before it begins.</summary>
+    public Recompute RecomputeOf(int layer) => layer == LastLayer ? Recompute.None : Recompute;
 
     public DeviceSpan<float> Rent(int length) => Workspace.Rent<float>(length);
 
     public void Release(DeviceSpan<float> buffer) => Workspace.Release(buffer);
 
     /// <summary>Ends a buffer's lifetime unless the layer's backward pass needs it.</summary>
-    public void ReleaseUnlessKept(DeviceSpan<float> buffer, int layer)
+    public void ReleaseUnless(bool kept, DeviceSpan<float> buffer)
     {
-        if (!Keeps(layer))
+        if (!kept)
             Workspace.Release(buffer);
     }
 
-    /// <summary>y (rows, Out) in a new buffer; xa (rows, Rank) is kept for the backward pass, absent without an adapter.</summary>
-    public DeviceSpan<float> Linear(Linear w, DeviceSpan<float> x, int rows, int layer, out DeviceSpan<float> xa)
+    /// <summary>y (rows, Out) in a new buffer; xa (rows, Rank) may be kept for the backward pass, absent without an adapter.</summary>
+    public DeviceSpan<float> Linear(Linear w, DeviceSpan<float> x, int rows, bool keep, out DeviceSpan<float> xa)
     {
         var y = Rent(rows * w.Out);
         xa = w.Rank > 0 ? Rent(rows * w.Rank) : default;
         Backend.LinearForward(y, xa, x, w.Operands, rows);
-        ReleaseUnlessKept(xa, layer);
+        ReleaseUnless(keep, xa);
         return y;
     }
 

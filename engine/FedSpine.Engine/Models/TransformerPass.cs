@@ -8,7 +8,8 @@ namespace FedSpine.Engine.Models;
 /// </summary>
 /// <remarks>
 /// Kept for the backward pass is only what is dear to recompute: residual sums, q, k, v, attention output and the products into
-/// the feed-forward block. Norm outputs and activations are recomputed.
+/// the feed-forward block. Norm outputs and activations are recomputed. <see cref="Training.Recompute"/> keeps less, of every layer but
+/// the last; with the same operators on the same inputs the gradients stay the same bits.
 /// </remarks>
 internal abstract class TransformerPass : IDisposable
 {

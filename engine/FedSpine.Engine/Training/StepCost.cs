@@ -18,11 +18,11 @@ public readonly record struct StepCost(long Flops, long ActivationBytes, long Mo
     /// One step on one batch (B, T), update included. Targets: one per example (classification), all but the first token (causal
     /// LM), 15 % of the tokens (masked LM).
     /// </summary>
-    public static StepCost Training(ModelSpec spec, Trainable trainable, LoraSpec? lora, int B, int T, float dropout = 0)
+    public static StepCost Training(ModelSpec spec, Trainable trainable, LoraSpec? lora, int B, int T, float dropout = 0, Recompute recompute = Recompute.None)
     {
         using var backend = new RecordingBackend();
         using var model = Model.Create(backend, spec, trainable, lora);
-        using var pass = new ModelPass(model, B, T);
+        using var pass = new ModelPass(model, B, T) { Recompute = recompute };
         var workspace = Workspace.Record();
         pass.Train(backend, workspace, TypicalBatch(spec, B, T), 1, dropout, 0, null);
         return new StepCost(backend.Flops + 16L * model.TrainableValues.Length, workspace.Plan().Bytes, model.Bytes);

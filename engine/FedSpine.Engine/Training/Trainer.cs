@@ -43,7 +43,7 @@ public sealed class Trainer : IDisposable
         Model = model;
         _options = options;
         (_maxB, _maxT) = (maxB, maxT);
-        _pass = new ModelPass(model, maxB, maxT);
+        _pass = new ModelPass(model, maxB, maxT) { Recompute = options.Recompute };
         _plan = Plan(null);
         _arena = model.Backend.Allocate(_plan.Bytes);
         _workspace = Workspace.Replay(_plan, _arena);

@@ -27,6 +27,9 @@ public sealed record TrainingOptions
     /// <summary>Rate on the embeddings, on each residual branch and before the classifier; 0: none.</summary>
     public float Dropout { get; init; }
 
+    /// <summary>What the backward pass computes again instead of keeping it.</summary>
+    public Recompute Recompute { get; init; }
+
     /// <summary>Of the dropout masks.</summary>
     public ulong Seed { get; init; }
 

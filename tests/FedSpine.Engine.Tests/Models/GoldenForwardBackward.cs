@@ -15,6 +15,9 @@ public sealed class GoldenForwardBackward : IDisposable
 
     public static TheoryData<string> Folders => GoldenCase.Folders;
 
+    public static IEnumerable<TheoryDataRow<string, Recompute>> FoldersAndModes =>
+        from folder in Folders from mode in Enum.GetValues<Recompute>() select new TheoryDataRow<string, Recompute>(folder, mode);
+
     public void Dispose() => _backend.Dispose();
 
     [Theory]
@@ -26,20 +29,20 @@ public sealed class GoldenForwardBackward : IDisposable
     public void Adapted_logits_and_loss(string folder) => LogitsAndLoss(folder, "lora", adapter: true);
 
     [Theory]
-    [MemberData(nameof(Folders))]
-    public void Adapter_gradients(string folder) => Gradients(folder, Trainable.Adapter);
+    [MemberData(nameof(FoldersAndModes))]
+    public void Adapter_gradients(string folder, Recompute mode) => Gradients(folder, Trainable.Adapter, mode);
 
     [Theory]
-    [MemberData(nameof(Folders))]
-    public void Weight_gradients(string folder) => Gradients(folder, Trainable.All);
+    [MemberData(nameof(FoldersAndModes))]
+    public void Weight_gradients(string folder, Recompute mode) => Gradients(folder, Trainable.All, mode);
 
     [Theory]
-    [MemberData(nameof(Folders))]
-    public void Gate_gradients(string folder)
+    [MemberData(nameof(FoldersAndModes))]
+    public void Gate_gradients(string folder, Recompute mode)
     {
         using var golden = new GoldenCase(folder);
         using var model = golden.Load(_backend, adapter: true, Trainable.Adapter);
-        using var trainer = new Trainer(model, new TrainingOptions(), golden.Batch.B, golden.Batch.T);
+        using var trainer = new Trainer(model, new TrainingOptions { Recompute = mode }, golden.Batch.B, golden.Batch.T);
         var gates = new GateRecorder(model);
         trainer.ComputeGradients([golden.Batch], gates);
         foreach (var (name, values) in gates.Gates)
@@ -57,11 +60,11 @@ public sealed class GoldenForwardBackward : IDisposable
         AssertWithin(LossTolerance, Math.Abs(inference.Evaluate(golden.Batch).Loss / loss - 1), "loss");
     }
 
-    private void Gradients(string folder, Trainable trainable)
+    private void Gradients(string folder, Trainable trainable, Recompute mode)
     {
         using var golden = new GoldenCase(folder);
         using var model = golden.Load(_backend, adapter: true, trainable);
-        using var trainer = new Trainer(model, new TrainingOptions(), golden.Batch.B, golden.Batch.T);
+        using var trainer = new Trainer(model, new TrainingOptions { Recompute = mode }, golden.Batch.B, golden.Batch.T);
         var result = trainer.ComputeGradients([golden.Batch]);
         AssertWithin(LossTolerance, Math.Abs(result.Loss / golden["lora.loss"][0] - 1), "loss");
         int compared = 0;
