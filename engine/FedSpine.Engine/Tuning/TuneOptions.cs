@@ -36,7 +36,7 @@ public sealed record TuneOptions
     public int? EvaluateEvery { get; init; }
 
     /// <summary>Most test examples of an evaluation between steps; the last one uses all.</summary>
-    public int EvaluateExamples { get; init; } = 1000;
+    public int EvaluateExamples { get; init; } = 256;
 
     /// <summary>End with the weights of the best evaluation since the last pruning event, instead of the last ones.</summary>
     public bool KeepBest { get; init; } = true;

@@ -80,7 +80,7 @@ public sealed class Tuner : IDisposable
         if (State.Points.Count == 0)
             Evaluate(progress);
         long tokens = 0;
-        double firstTokenAt = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        double stepSeconds = 0; // without evaluations
         while (State.Step < Steps)
         {
             if (cancel.IsCancellationRequested)
@@ -91,9 +91,10 @@ public sealed class Tuner : IDisposable
                 cancel.ThrowIfCancellationRequested();
             }
 
+            long stepStarted = Stopwatch.GetTimestamp();
             tokens += Step();
-            double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-            progress?.Step(State.Step, Steps, State.RunningLoss, tokens / (seconds - firstTokenAt));
+            stepSeconds += Stopwatch.GetElapsedTime(stepStarted).TotalSeconds;
+            progress?.Step(State.Step, Steps, State.RunningLoss, tokens / stepSeconds);
             if (_schedule.DueAfter(State.Step) is { } ratio)
                 Prune(ratio, progress);
             if (State.Step % EvaluateEvery != 0 && State.Step != Steps)
