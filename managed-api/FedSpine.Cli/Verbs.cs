@@ -14,6 +14,7 @@ internal static class Verbs
         new GenerateVerb(terminal),
         new InspectVerb(terminal),
         new PretrainVerb(terminal, pretrain),
+        new ProfileVerb(terminal),
         new ExportVerb(terminal),
     ];
 }

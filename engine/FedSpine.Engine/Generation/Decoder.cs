@@ -1,4 +1,5 @@
 using FedSpine.Engine.Models;
+using FedSpine.Engine.Profiling;
 using FedSpine.Engine.Training;
 using FedSpine.Kernels;
 using FedSpine.Kernels.Memory;
@@ -81,6 +82,7 @@ public sealed class Decoder : IDisposable
         _pass.Continue(_model.Backend, _step, _tokens, new CachedRows(Cache, 0, Continues: true), logits);
         for (int row = 0; row < ids.Length; row++)
             Cache.SetLength(row, Cache.Lengths[row] + 1);
+        EngineEvents.Log.Generated(ids.Length);
     }
 
     public void Dispose()

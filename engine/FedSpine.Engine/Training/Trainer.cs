@@ -1,4 +1,5 @@
 using FedSpine.Engine.Models;
+using FedSpine.Engine.Profiling;
 using FedSpine.Kernels;
 using FedSpine.Kernels.Memory;
 
@@ -30,6 +31,7 @@ public sealed class Trainer : IDisposable
     private Inference? _inference;
     private DeviceSpan<float> _norm; // (2) global norm, clip factor
     private (int B, int T, int Targets, long Flops) _priced;
+    private int _tokens; // of the last step
 
     /// <param name="model">Anything but <see cref="Trainable.None"/>.</param>
     /// <param name="options">Optimizer, schedule, dropout.</param>
@@ -68,6 +70,7 @@ public sealed class Trainer : IDisposable
     {
         var result = ComputeGradients(microBatches, observer);
         StepIndex++;
+        EngineEvents.Log.TrainingStep(StepIndex, result.Loss, _tokens, _arena.Bytes);
         if (!result.Applied)
         {
             VoidSteps++;
@@ -89,13 +92,15 @@ public sealed class Trainer : IDisposable
     {
         var backend = Model.Backend;
         var workspace = observer is null ? _workspace : Observed(observer);
-        int count = 0;
+        int count = 0, tokens = 0;
         foreach (var batch in microBatches)
         {
             Inference.Check(batch, _maxB, _maxT);
             count += _pass.TargetCount(batch);
+            tokens += batch.TokenCount;
         }
 
+        _tokens = tokens;
         backend.Fill(Model.TrainableGradients, 0);
         double loss = 0;
         long flops = 16L * Model.TrainableValues.Length; // norm and update
