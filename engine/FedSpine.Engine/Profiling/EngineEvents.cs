@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Diagnostics.Tracing;
 
 namespace FedSpine.Engine.Profiling;
@@ -54,6 +55,7 @@ public sealed class EngineEvents : EventSource
     }
 
     [Event(1, Level = EventLevel.Informational)]
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Numbers only.")]
     private unsafe void Step(int step, double loss, int tokens)
     {
         // By hand: WriteEvent's params array would allocate.
