@@ -31,5 +31,16 @@ internal static class GemmShapes
         ("small x A^T, rank 8", new(NT, 256, 8, 64)),
         ("small dB, rank 8", new(TN, 64, 8, 256)),
         ("decode, one row 1 x 768 x 768", new(NT, 1, 768, 768)),
+        ("decode, 4 rows x 3072 x 768", new(NT, 4, 3072, 768)),
+        ("decode, 32 rows x 768 x 768", new(NT, 32, 768, 768)),
+        ("attention scores, 96 heads", new(NT, 128, 128, 64, 96)),
+        ("attention values, 96 heads", new(NN, 128, 64, 128, 96)),
+        ("LoRA x A^T, rank 64", new(NT, 1024, 64, 768)),
+        ("LoRA dB, rank 64", new(TN, 768, 64, 1024)),
+        ("RoBERTa-base FFN down, dx", new(NN, 1024, 3072, 768)),
+        ("LLaMA 1B T512 gate", new(NT, 512, 5632, 2048)),
+        ("LLaMA 1B T512 key", new(NT, 512, 256, 2048)),
+        ("LLaMA 1B T512 down", new(NT, 512, 2048, 5632)),
+        ("odd 509 x 1000 x 333, dx", new(NN, 509, 1000, 333)),
     ];
 }

@@ -11,6 +11,12 @@ internal sealed unsafe class OpenBlas
 
     private const int RowMajor = 101, NoTranspose = 111, Transpose = 112;
 
+    /// <summary>What a report says where there is none.</summary>
+    public const string Absent = "OpenBLAS is absent (libopenblas.so.0 was not found; Debian: apt install libopenblas0-pthread)";
+
+    /// <summary>How long its worker threads go on spinning after a product (2^26 cycles), and some.</summary>
+    public static readonly TimeSpan SpinsFor = TimeSpan.FromMilliseconds(35);
+
     private readonly delegate* unmanaged<int, int, int, int, int, int, float, float*, int, float*, int, float, float*, int, void> _sgemm;
     private readonly delegate* unmanaged<int, void> _setThreads;
 
@@ -37,7 +43,13 @@ internal sealed unsafe class OpenBlas
 
     public void SetThreads(int threads) => _setThreads(threads);
 
-    public void MatMul(float* c, float* a, float* b, in MatMulShape s) => _sgemm(RowMajor,
-        s.Layout == MatMulLayout.TN ? Transpose : NoTranspose, s.Layout == MatMulLayout.NT ? Transpose : NoTranspose,
-        s.M, s.N, s.K, 1, a, s.StrideA, b, s.StrideB, 0, c, s.StrideC);
+    /// <summary>The same product as the backend's, matrix by matrix where it is a batch.</summary>
+    public void MatMul(float* c, float* a, float* b, in MatMulShape s)
+    {
+        for (long i = 0; i < s.Batch; i++)
+        {
+            _sgemm(RowMajor, s.Layout == MatMulLayout.TN ? Transpose : NoTranspose, s.Layout == MatMulLayout.NT ? Transpose : NoTranspose,
+                s.M, s.N, s.K, 1, a + i * s.BatchStrideA, s.StrideA, b + i * s.BatchStrideB, s.StrideB, 0, c + i * s.BatchStrideC, s.StrideC);
+        }
+    }
 }

@@ -1,12 +1,14 @@
 using BenchmarkDotNet.Running;
 using FedSpine.Bench;
+using FedSpine.Engine;
 
 if (args.Length == 0)
 {
     Console.WriteLine("""
         dotnet run -c Release --project bench/FedSpine.Bench -- COMMAND
 
-          gemm [--json]      matrix products beside OpenBLAS, both measured in turn in one run
+          gemm [--json] [--rounds N] [--threads N] [--only NAME]
+                             matrix products beside OpenBLAS, both measured in turn in one run
           fuzz [--count N] [--seed N] [--only PARSER]
                              damaged files for every parser of user files; fails where one crashes, hangs or grows
           decode [--json]    decoding beside the memory's read bandwidth, in turn
@@ -16,14 +18,23 @@ if (args.Length == 0)
     return 0;
 }
 
-if (args is ["gemm"] or ["gemm", "--json"])
-    return GemmComparison.Run(json: args.Length == 2);
-
-if (args.Length > 0 && args[0] == "fuzz")
-    return FuzzCommand.Run(args);
-
-if (args is ["decode"] or ["decode", "--json"])
-    return DecodeComparison.Run(json: args.Length == 2);
-
-BenchmarkSwitcher.FromAssembly(typeof(GemmComparison).Assembly).Run(args);
-return 0;
+try
+{
+    switch (args[0])
+    {
+        case "gemm":
+            return GemmComparison.Run(args[1..]);
+        case "fuzz":
+            return FuzzCommand.Run(args);
+        case "decode" when args is ["decode"] or ["decode", "--json"]:
+            return DecodeComparison.Run(json: args.Length == 2);
+        default:
+            BenchmarkSwitcher.FromAssembly(typeof(GemmComparison).Assembly).Run(args);
+            return 0;
+    }
+}
+catch (FedSpineException e)
+{
+    Console.Error.WriteLine(e.Message);
+    return e is InputException ? 2 : 1;
+}
