@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using FedSpine.Bench;
+using FedSpine.Bench.Steps;
 using FedSpine.Engine;
 
 if (args.Length == 0)
@@ -9,6 +10,9 @@ if (args.Length == 0)
 
           gemm [--json] [--rounds N] [--threads N] [--only NAME]
                              matrix products beside OpenBLAS, both measured in turn in one run
+          step [--json] [--model roberta-base|llama-110m|llama-1b] [--batch N] [--length N] [--rank N] [--steps N] [--threads N]
+               [--pruned RATIO] [--recompute none|attention|full] [--base f32|bf16|q8_0]
+                             a LoRA training step and a forward pass beside OpenBLAS's rate, and the memory that they need
           fuzz [--count N] [--seed N] [--only PARSER]
                              damaged files for every parser of user files; fails where one crashes, hangs or grows
           decode [--json]    decoding beside the memory's read bandwidth, in turn
@@ -24,6 +28,12 @@ try
     {
         case "gemm":
             return GemmComparison.Run(args[1..]);
+        case "step":
+            return StepCommand.Run(args[1..]);
+        case "step-times":
+            return StepCommand.RunTimes(args[1..]);
+        case "step-memory":
+            return StepCommand.RunMemory(args[1..]);
         case "fuzz":
             return FuzzCommand.Run(args);
         case "decode" when args is ["decode"] or ["decode", "--json"]:

@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using FedSpine.Bench.Measuring;
+using FedSpine.Engine.Pruning;
+using FedSpine.Engine.Training;
+using FedSpine.Kernels.Host;
+
+namespace FedSpine.Bench.Steps;
+
+/// <summary>Medians over the rounds, seconds a step; the pruned ones null where nothing was pruned.</summary>
+/// <param name="OpenBlasGflops">OpenBLAS's rate of a 1536^3 product with as many threads; null where it is absent.</param>
+/// <param name="TrainShareOfOpenBlas">The step's necessary operations a second over that rate; both of one round, the median of the rounds.</param>
+/// <param name="TaylorOverhead">Time that scoring by "taylor" adds to a step, as a share of the rest of the step.</param>
+internal sealed record StepTimes(double TrainStepSeconds, double ForwardSeconds, double? OpenBlasGflops, long TrainFlops, long ForwardFlops,
+    double? TrainShareOfOpenBlas, double? ForwardShareOfOpenBlas, double AllocatedBytesPerStep, double TaylorOverhead, double LoraGradientOverhead,
+    double? PrunedTrainStepSeconds, double? PrunedForwardSeconds, double? PrunedTrainRatio, double? PrunedForwardRatio,
+    double[] TrainStepSecondsOfRounds, double[] ForwardSecondsOfRounds, double[] OpenBlasGflopsOfRounds);
+
+/// <summary>Every round runs OpenBLAS, a training step, a forward pass, and the same of the pruned model, one after the other.</summary>
+internal static class StepTiming
+{
+    public static StepTimes Measure(StepOptions options)
+    {
+        using var backend = HostBackend.Create(options.Threads);
+        using var setup = new StepSetup(backend, options, 0);
+        using var pruned = options.Pruned > 0 ? new StepSetup(backend, options, options.Pruned) : null;
+        using var blas = OpenBlas.Load() is { } library ? new OpenBlasRate(library, options.Threads) : null;
+
+        var times = Enumerable.Range(0, 4).Select(_ => new double[options.Steps]).ToArray();
+        double[] rates = new double[blas is null ? 0 : options.Steps], bytes = new double[options.Steps];
+        for (int round = -1; round < options.Steps; round++) // one to warm up
+        {
+            double rate = blas?.Gflops() ?? 0;
+            var train = Turns.TimeAndBytes(() => setup.Train(), 1, default);
+            double[] round4 = [train.Seconds, Seconds(setup.Forward), pruned is null ? 0 : Seconds(() => pruned.Train()), pruned is null ? 0 : Seconds(pruned.Forward)];
+            if (round < 0)
+                continue;
+            for (int i = 0; i < 4; i++)
+                times[i][round] = round4[i];
+            bytes[round] = train.Bytes;
+            if (blas is not null)
+                rates[round] = rate;
+        }
+
+        double? Share(long flops, double[] seconds) => blas is null ? null : Robust.Median(seconds.Zip(rates, (s, rate) => flops / s / 1e9 / rate));
+        double? Pruned(int i) => pruned is null ? null : Robust.Median(times[i]);
+        double? Ratio(int i) => pruned is null ? null : Robust.Median(times[i + 2].Zip(times[i], (small, whole) => small / whole));
+        return new StepTimes(Robust.Median(times[0]), Robust.Median(times[1]), blas is null ? null : Robust.Median(rates), setup.TrainFlops,
+            setup.ForwardFlops, Share(setup.TrainFlops, times[0]), Share(setup.ForwardFlops, times[1]), Robust.Median(bytes),
+            Overhead(setup, new TaylorCriterion(), options.Steps), Overhead(setup, new LoraGradientCriterion(), options.Steps),
+            Pruned(2), Pruned(3), Ratio(0), Ratio(1), times[0], times[1], rates);
+    }
+
+    private static double Overhead(StepSetup setup, IImportanceCriterion criterion, int steps)
+    {
+        using var scorer = new ImportanceScorer(criterion, setup.Model);
+        var observer = new TimedObserver(scorer);
+        setup.Train(observer); // plans the criterion's scratch
+        observer.TakeSeconds();
+        return Robust.Median(Enumerable.Range(0, steps).Select(_ =>
+        {
+            double whole = Seconds(() => setup.Train(observer)), scoring = observer.TakeSeconds();
+            return scoring / (whole - scoring);
+        }).ToArray());
+    }
+
+    private static double Seconds(Action action)
+    {
+        long start = Stopwatch.GetTimestamp();
+        action();
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+}
