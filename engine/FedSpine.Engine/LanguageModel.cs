@@ -126,10 +126,11 @@ public sealed partial class LanguageModel : IDisposable
     /// <param name="data">Text to score on; null is enough for the criteria that look at weights alone (magnitude, random).</param>
     /// <param name="criterion">One of <see cref="ImportanceCriteria.Names"/>.</param>
     /// <param name="batches">Batches of 16 examples to score on.</param>
+    /// <param name="recompute">As in <see cref="TuneOptions"/>, and so is <paramref name="memory"/>, in bytes.</param>
     /// <remarks>With data, a model that has nothing trainable gets an adapter to take gradients of, which changes nothing.</remarks>
     /// <exception cref="InputException">The ratio is out of reach, or the criterion needs data.</exception>
-    public void Prune(double ratio, TaskData? data = null, string criterion = "taylor", int batches = 16, ulong seed = 1, ITuneProgress? progress = null,
-        CancellationToken cancel = default)
+    public void Prune(double ratio, TaskData? data = null, string criterion = "taylor", int batches = 16, ulong seed = 1, Recompute? recompute = null,
+        long? memory = null, ITuneProgress? progress = null, CancellationToken cancel = default)
     {
         new TuneOptions { Ratio = ratio, Criterion = criterion }.Validate();
         if (data is null)
@@ -149,7 +150,7 @@ public sealed partial class LanguageModel : IDisposable
 
         if (_model.TrainableValues.IsEmpty)
             AttachAdapter(new LoraSpec(ProbeRank, ProbeRank, LoraSpec.AllLinears), seed);
-        using var tuner = new Tuner(_model, data, new TuneOptions { Steps = batches, Ratio = ratio, Criterion = criterion, Seed = seed });
+        using var tuner = new Tuner(_model, data, new TuneOptions { Steps = batches, Ratio = ratio, Criterion = criterion, Seed = seed, Recompute = recompute, MemoryBytes = memory, KeepBest = false });
         try
         {
             tuner.PruneAtOnce(batches, progress, cancel);

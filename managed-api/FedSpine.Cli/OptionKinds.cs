@@ -16,6 +16,13 @@ internal static class OptionKinds
 
     public static Option<double?> Real(string name, string unit, string description) => Number<double>(name, unit, description, "a number");
 
+    public static Option<long?> Bytes(string name, string description) => new(name)
+    {
+        HelpName = "SIZE",
+        Description = description,
+        CustomParser = result => ByteSize.TryParse(result.Tokens[0].Value, out long bytes) ? bytes : Fail<long?>(result, name, result.Tokens[0].Value, "an amount such as 900MB or 1.5GiB"),
+    };
+
     public static Option<string?> Text(string name, string unit, string description) => new(name)
     {
         HelpName = unit,

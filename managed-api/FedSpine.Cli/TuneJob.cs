@@ -3,6 +3,7 @@ using FedSpine.Engine;
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Text;
+using FedSpine.Engine.Training;
 using FedSpine.Engine.Tuning;
 using FedSpine.Federated.Reporting;
 using FedSpine.Federated.Simulation;
@@ -65,6 +66,11 @@ internal sealed record TuneJob
 
     public int Accumulate { get; init; } = Defaults.Accumulate;
 
+    public Recompute? Recompute { get; init; }
+
+    /// <summary>Bytes.</summary>
+    public long? Memory { get; init; }
+
     public double LearningRate { get; init; } = Defaults.LearningRate;
 
     public double Warmup { get; init; } = Defaults.Warmup;
@@ -92,7 +98,7 @@ internal sealed record TuneJob
 
     public TuneOptions Tuning => new()
     {
-        Steps = Steps, Epochs = Epochs, Batch = Batch, Accumulate = Accumulate, LearningRate = LearningRate, Warmup = Warmup, WeightDecay = WeightDecay,
+        Steps = Steps, Epochs = Epochs, Batch = Batch, Accumulate = Accumulate, Recompute = Recompute, MemoryBytes = Memory, LearningRate = LearningRate, Warmup = Warmup, WeightDecay = WeightDecay,
         ClipNorm = ClipNorm, Dropout = Dropout, EvaluateEvery = EvaluateEvery, EvaluateExamples = EvaluateExamples, KeepBest = KeepBest, Ratio = Ratio,
         Criterion = Criterion, PruneInterval = PruneInterval, Seed = Seed,
     };
@@ -120,6 +126,6 @@ internal sealed record TuneJob
 /// <summary>How a job looks in its file.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true,
-    Converters = [typeof(KebabCase<TaskKind>), typeof(KebabCase<DataFormat>), typeof(KebabCase<DataEncoding>)])]
+    Converters = [typeof(KebabCase<TaskKind>), typeof(KebabCase<DataFormat>), typeof(KebabCase<DataEncoding>), typeof(KebabCase<Recompute>)])]
 [JsonSerializable(typeof(TuneJob))]
 internal sealed partial class TuneJson : JsonSerializerContext;

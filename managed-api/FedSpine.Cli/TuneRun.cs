@@ -25,6 +25,8 @@ internal sealed class TuneRun(TuneJob job, TuneFolder folder, bool pruning, int 
         bool blind = job.Data is null;
         if (blind && !(pruning && job.OneShot > 0))
             throw new InputException("--data is missing: give the text to tune on");
+        if (job.Memory is { } budget)
+            RequireRoomForWeights(budget);
         var records = blind ? null : TaskRecords.Read(task, job.Data!, job.EvalData, job.Columns, job.Seed);
         using var model = LanguageModel.Load(job.Model!, new LoadOptions
         {
@@ -54,7 +56,7 @@ internal sealed class TuneRun(TuneJob job, TuneFolder folder, bool pruning, int 
         if (job.OneShot > 0)
         {
             first = data is null ? null : model.Evaluate(data, cancel);
-            model.Prune(job.Ratio, data, job.Criterion, job.OneShot, job.Seed, progress, cancel);
+            model.Prune(job.Ratio, data, job.Criterion, job.OneShot, job.Seed, job.Recompute, job.Memory, progress, cancel);
             last = data is null ? null : model.Evaluate(data, cancel);
         }
         else
@@ -84,6 +86,15 @@ internal sealed class TuneRun(TuneJob job, TuneFolder folder, bool pruning, int 
         if (!Directory.Exists(path))
             return TaskKind.CausalLm; // a GGUF file; a path that does not exist fails when it is loaded
         return ModelConfigReader.Read(path).Spec is { IsDecoder: true, Head: not ModelHead.SequenceClassification } ? TaskKind.CausalLm : TaskKind.Classification;
+    }
+
+    /// <summary>Before the weights are loaded: what is larger than the budget by itself is refused at once.</summary>
+    /// <exception cref="InputException">The weights and the process alone exceed the budget.</exception>
+    private void RequireRoomForWeights(long budget)
+    {
+        long weights = StepCost.Inference(ModelSource.ReadConfig(job.Model!).Spec, null, 1, 1).ModelBytes;
+        if (weights + MemoryPlan.ProcessBytes > budget)
+            throw new InputException($"--memory {ByteSize.Format(budget)}: the weights alone take {ByteSize.Format(weights)}, the process {ByteSize.Format(MemoryPlan.ProcessBytes)}");
     }
 
     private static void Describe(IStepDisplay display, LanguageModel model, TaskData? data)

@@ -1,6 +1,7 @@
 using FedSpine.Engine.Pruning;
 using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Text;
+using FedSpine.Engine.Training;
 using static FedSpine.Cli.OptionKinds;
 
 namespace FedSpine.Cli;
@@ -52,6 +53,10 @@ internal static class TuneSettings
             (o, v) => o with { Batch = v!.Value }),
         new Setting<TuneJob, int?>(Integer("--accumulate", "N", $"batches a step (default: {Defaults.Accumulate})"), Training,
             (o, v) => o with { Accumulate = v!.Value }),
+        new Setting<TuneJob, long?>(Bytes("--memory", "memory to keep within, such as 900MB or 1.5GiB: chooses what to recompute, and smaller batches that add up to the same step (default: no limit)"), Training,
+            (o, v) => o with { Memory = v }),
+        new Setting<TuneJob, Recompute?>(Choice("--recompute", "what the backward pass computes again instead of keeping it: less memory, up to a third more work, the same result (default: none, or as --memory needs)",
+            ("none", Recompute.None), ("attention", Recompute.Attention), ("full", Recompute.Full)), Training, (o, v) => o with { Recompute = v }),
         new Setting<TuneJob, double?>(Real("--lr", "RATE", $"highest learning rate; it falls linearly to 0 (default: {Defaults.LearningRate})"), Training,
             (o, v) => o with { LearningRate = v!.Value }),
         new Setting<TuneJob, double?>(Real("--warmup", "P", $"fraction of the steps over which the rate rises (default: {Defaults.Warmup})"), Training,

@@ -70,7 +70,7 @@ internal static class TuneCheckpoint
                 throw new FormatException($"{json["steps"]} steps");
             KeptGroups[] kept = [.. json["kept"]!.AsArray().Select(k => new KeptGroups(Integers(k![0]!), Integers(k[1]!), Integers(k[2]!)))];
             if (!kept.Zip(tuner.Model.Kept).All(pair => Same(pair.First, pair.Second)))
-                tuner.Replace(ModelSurgery.Prune(tuner.Model, kept));
+                tuner.Cut(kept);
             var model = tuner.Model;
             model.Backend.Upload<float>(model.TrainableValues, tensors.ReadFloats("values"));
             model.Backend.Upload<float>(model.FirstMoments, tensors.ReadFloats("first_moments"));
@@ -95,12 +95,8 @@ internal static class TuneCheckpoint
         }
     }
 
-    private static TensorSource Flat(Model model, string name, FedSpine.Kernels.Memory.DeviceSpan<float> values)
-    {
-        var copy = new float[values.Length];
-        model.Backend.Download<float>(copy, values);
-        return TensorSource.Of(name, [copy.Length], copy);
-    }
+    private static TensorSource Flat(Model model, string name, FedSpine.Kernels.Memory.DeviceSpan<float> values) =>
+        new(name, [values.Length], (start, rows, destination) => model.Backend.Download(destination, values.Slice(start, rows)));
 
     private static bool Same(KeptGroups a, KeptGroups b) =>
         a.QueryHeads.SequenceEqual(b.QueryHeads) && a.KeyValueHeads.SequenceEqual(b.KeyValueHeads) && a.Channels.SequenceEqual(b.Channels);

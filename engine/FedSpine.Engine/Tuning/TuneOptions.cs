@@ -1,4 +1,5 @@
 using FedSpine.Engine.Pruning;
+using FedSpine.Engine.Training;
 
 namespace FedSpine.Engine.Tuning;
 
@@ -16,6 +17,15 @@ public sealed record TuneOptions
 
     /// <summary>Micro-batches a step: their mean loss is one update.</summary>
     public int Accumulate { get; init; } = 1;
+
+    /// <summary>What the backward pass computes again instead of keeping it; null: nothing, or with a budget what it takes.</summary>
+    public Recompute? Recompute { get; init; }
+
+    /// <summary>
+    /// Memory to keep within, in bytes; null: no limit. <see cref="MemoryPlan"/> then chooses what is recomputed, and divides a
+    /// <see cref="Batch"/> into smaller micro-batches where it must.
+    /// </summary>
+    public long? MemoryBytes { get; init; }
 
     /// <summary>Highest learning rate; it rises linearly at first, then falls linearly to 0.</summary>
     public double LearningRate { get; init; } = 1e-3;
@@ -63,6 +73,7 @@ public sealed record TuneOptions
         Require(Epochs > 0 && Epochs <= 1e6, "epochs", Epochs, "above 0");
         Require(Batch is >= 1 and <= 100_000, "batch", Batch, "at least 1");
         Require(Accumulate is >= 1 and <= 100_000, "accumulate", Accumulate, "at least 1");
+        Require(MemoryBytes is null or > 0, "memory", MemoryBytes ?? 0, "above 0");
         Require(LearningRate > 0 && double.IsFinite(LearningRate), "lr", LearningRate, "above 0");
         Require(Warmup is >= 0 and <= 1, "warmup", Warmup, "0 to 1 (a fraction of the steps)");
         Require(WeightDecay is >= 0 and <= 1, "weight-decay", WeightDecay, "0 to 1");

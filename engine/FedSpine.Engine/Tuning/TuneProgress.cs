@@ -40,6 +40,9 @@ public sealed record TuneResult
 /// <summary>What tuning tells whoever watches it, on the calling thread.</summary>
 public interface ITuneProgress
 {
+    /// <summary>What a memory budget came to, before the first step.</summary>
+    void Planned(MemoryPlan plan);
+
     void Step(int step, int steps, double loss, double tokensPerSecond);
 
     /// <param name="best">Whether it is the best so far.</param>

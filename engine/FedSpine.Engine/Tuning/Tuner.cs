@@ -29,14 +29,20 @@ public sealed class Tuner : IDisposable
     private readonly ImportanceScorer? _scorer;
 
     /// <param name="model">With something to train: adapters or all weights.</param>
-    /// <exception cref="InputException">An option is out of range, there is nothing to train, or nothing to train on.</exception>
+    /// <exception cref="InputException">An option is out of range, there is nothing to train, or nothing to train on, or no way to keep within the memory.</exception>
     public Tuner(Model model, TaskData data, TuneOptions options)
     {
         options.Validate();
         if (data.Train.Count == 0)
             throw new InputException("there is no training data");
-        (Model, _data, _options) = (model, data, options);
         Steps = options.StepsFor(data.Train.Count);
+        if (options.MemoryBytes is not null)
+        {
+            Memory = MemoryPlan.Choose(model, data.MaxLength, data.Train.Count, options);
+            options = options with { Recompute = Memory.Recompute, Batch = Memory.Batch, Accumulate = Memory.Accumulate };
+        }
+
+        (Model, _data, _options) = (model, data, options);
         EvaluateEvery = options.EvaluateEvery ?? Math.Max(1, Steps / 10);
         int interval = Math.Min(options.PruneInterval, Math.Max(1, Steps / 2));
         _schedule = new CubicSchedule(PruningRatio.Of(model), options.Ratio, Math.Max(1, (int)(PruningPart * Steps / interval)), interval);
@@ -58,6 +64,9 @@ public sealed class Tuner : IDisposable
     /// <summary>Steps between two evaluations.</summary>
     public int EvaluateEvery { get; }
 
+    /// <summary>How the run keeps within its budget; null without one.</summary>
+    public MemoryPlan? Memory { get; }
+
     /// <summary>Pruning events in all.</summary>
     public int PruningEvents => _schedule.Events;
 
@@ -77,6 +86,8 @@ public sealed class Tuner : IDisposable
     {
         long started = Stopwatch.GetTimestamp();
         double secondsBefore = State.Seconds;
+        if (Memory is not null)
+            progress?.Planned(Memory);
         if (State.Points.Count == 0)
             Evaluate(progress);
         long tokens = 0;
@@ -131,6 +142,8 @@ public sealed class Tuner : IDisposable
     {
         if (_scorer is null)
             return;
+        if (Memory is not null)
+            progress?.Planned(Memory);
         for (int step = 1; step <= steps; step++)
         {
             cancel.ThrowIfCancellationRequested();
@@ -152,12 +165,13 @@ public sealed class Tuner : IDisposable
         _trainer.Dispose();
     }
 
-    /// <summary>Puts <paramref name="model"/> in the place of the present one.</summary>
-    internal void Replace(Model model)
+    /// <summary>Puts what <paramref name="keep"/> leaves of the present model in its place.</summary>
+    internal void Cut(IReadOnlyList<KeptGroups> keep)
     {
         var (step, moments) = (_trainer.StepIndex, _trainer.MomentSteps);
+        _trainer.Dispose(); // first: two models are in memory for a while, activations need not be
+        var model = ModelSurgery.Prune(Model, keep);
         _scorer?.Follow(model);
-        _trainer.Dispose();
         Model.Dispose();
         Model = model;
         _trainer = CreateTrainer();
@@ -180,6 +194,7 @@ public sealed class Tuner : IDisposable
         WeightDecay = (float)_options.WeightDecay,
         ClipNorm = (float)_options.ClipNorm,
         Dropout = (float)_options.Dropout,
+        Recompute = _options.Recompute ?? Recompute.None,
         Seed = _options.Seed,
     }, _minibatches.Size, _data.MaxLength);
 
@@ -213,7 +228,7 @@ public sealed class Tuner : IDisposable
     private void Prune(double ratio, ITuneProgress? progress)
     {
         var keep = GlobalRanking.Select(Model, _scorer!.Costs(), ratio);
-        Replace(ModelSurgery.Prune(Model, keep));
+        Cut(keep);
         (State.BestValues, State.BestStep) = (null, 0); // weights of a larger model
         progress?.Pruned(State.Step, PruningRatio.Of(Model), Model.ParameterCount);
     }

@@ -9,6 +9,8 @@ internal sealed class TuneDisplay(IStepDisplay display, TaskKind task) : ITunePr
 {
     public const string Stopping = "stopping after this step; it can be resumed";
 
+    public void Planned(MemoryPlan plan) => display.Note($"memory: {plan}");
+
     public void Step(int step, int steps, double loss, double tokensPerSecond) =>
         display.Step(step, steps, $"loss {Units.Significant(loss)}{(double.IsFinite(tokensPerSecond) ? $"  {Units.Count(tokensPerSecond)} tokens/s" : "")}");
 

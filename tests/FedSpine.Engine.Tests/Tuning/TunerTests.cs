@@ -150,6 +150,10 @@ public sealed class TunerTests : IDisposable
     {
         public List<double> Ratios { get; } = [];
 
+        public List<MemoryPlan> Plans { get; } = [];
+
+        public void Planned(MemoryPlan plan) => Plans.Add(plan);
+
         public virtual void Step(int step, int steps, double loss, double tokensPerSecond)
         {
         }
