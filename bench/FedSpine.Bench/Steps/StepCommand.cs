@@ -27,7 +27,7 @@ internal static class StepCommand
             Console.WriteLine(BenchJson.Write(new
             {
                 machine, openBlas = machine.OpenBlas, note = machine.OpenBlas is null ? OpenBlas.Absent : null,
-                options.Model, options.Batch, options.Length, options.Rank, options.Threads, options.Steps, recompute = "none", @base = "f32",
+                options.Model, options.Batch, options.Length, options.Rank, options.Threads, options.Steps, recompute = options.RecomputeName, @base = "f32",
                 times.TrainStepSeconds, times.ForwardSeconds, memory.PeakRssBytes, times.OpenBlasGflops,
                 times.TrainFlops, times.ForwardFlops, times.TrainShareOfOpenBlas, times.ForwardShareOfOpenBlas,
                 memory.ModelBytes, memory.ActivationBytes, times.AllocatedBytesPerStep, times.TaylorOverhead, times.LoraGradientOverhead,
@@ -43,7 +43,7 @@ internal static class StepCommand
         }
 
         Console.WriteLine($"""
-            {options.Model}, B {options.Batch}, T {options.Length}, rank {options.Rank}, {options.Threads} threads; medians of {options.Steps} rounds
+            {options.Model}, B {options.Batch}, T {options.Length}, rank {options.Rank}, {options.Threads} threads, recompute {options.RecomputeName}; medians of {options.Steps} rounds
             training step  {times.TrainStepSeconds,9:f3} s   {times.TrainFlops / 1e9,8:f1} GFLOP   {times.TrainShareOfOpenBlas:p1} of OpenBLAS's rate
             forward        {times.ForwardSeconds,9:f3} s   {times.ForwardFlops / 1e9,8:f1} GFLOP   {times.ForwardShareOfOpenBlas:p1} of OpenBLAS's rate
             OpenBLAS       {times.OpenBlasGflops,9:f1} GFLOP/s (1536^3)

@@ -12,7 +12,7 @@ internal sealed class StepSetup : IDisposable
     {
         var spec = BenchModels.Spec(options.Model);
         Model = BenchModels.Create(backend, spec, Trainable.Adapter, BenchModels.Lora(options.Rank), ratio);
-        Trainer = new Trainer(Model, new TrainingOptions { LearningRate = 1e-4f }, options.Batch, options.Length);
+        Trainer = new Trainer(Model, new TrainingOptions { LearningRate = 1e-4f, Recompute = options.Recompute }, options.Batch, options.Length);
         Batch = BenchModels.Batch(spec, options.Batch, options.Length);
         TrainFlops = NecessaryFlops.Training(Model, options.Batch, options.Length);
         ForwardFlops = NecessaryFlops.Forward(Model, options.Batch, options.Length);

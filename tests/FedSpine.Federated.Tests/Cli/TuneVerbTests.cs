@@ -45,6 +45,17 @@ public sealed class TuneVerbTests(SmallWorld world) : IClassFixture<SmallWorld>,
         Assert.Equal(0, Run($"evaluate --model roberta-base --adapter {adapter} --data {one}").Code);
     }
 
+    [Theory]
+    [InlineData("finetune --steps 2")]
+    [InlineData("prune --ratio 0.2 --steps 10")]
+    [InlineData("prune --ratio 0.2 --one-shot 2")]
+    public void A_memory_budget_says_what_it_comes_to(string verb)
+    {
+        var run = Run($"{verb} --model llama --data story.txt --length 32 --memory 1GiB --recompute full --out {Out("budget")}");
+        Assert.True(run.Code == 0, run.Error);
+        Assert.Contains("memory: recompute full, batches of 16, about ", run.Out);
+    }
+
     [Fact]
     public void All_weights_make_a_model_folder_of_the_same_quality()
     {
@@ -110,6 +121,9 @@ public sealed class TuneVerbTests(SmallWorld world) : IClassFixture<SmallWorld>,
     [InlineData("finetune --data story.txt", "--model is missing")]
     [InlineData("finetune --model llama --data story.txt --rank 0", "--rank 0: expected 1 to 4096")]
     [InlineData("finetune --model llama --data story.txt --lr 0", "--lr 0: expected above 0")]
+    [InlineData("finetune --model llama --data story.txt --memory lots", "--memory lots: expected an amount such as 900MB or 1.5GiB")]
+    [InlineData("finetune --model llama --data story.txt --memory 10MB", "--memory 9.54 MiB: the weights alone take")]
+    [InlineData("prune --model llama --data story.txt --ratio 0.3 --recompute some", "--recompute some: expected none or attention or full")]
     [InlineData("finetune --model llama --data story.txt --targets wings", "--targets wings: expected all")]
     [InlineData("finetune --model llama --data story.txt --task classification", "plain text has no labels")]
     [InlineData("finetune --model roberta-base --data story.txt --task causal-lm", "which has no CausalLm head")]
