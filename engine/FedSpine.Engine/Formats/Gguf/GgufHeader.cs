@@ -13,6 +13,9 @@ internal sealed class GgufHeader
 
     public const int DefaultAlignment = 32, MaxDimensions = 4;
 
+    /// <summary>Beyond any file, and far from 64 bits.</summary>
+    private const ulong MostElements = 1UL << 48;
+
     private const string AlignmentKey = "general.alignment";
 
     private readonly string _path;
@@ -125,9 +128,9 @@ internal sealed class GgufHeader
         for (int i = shape.Length - 1; i >= 0; i--)
         {
             ulong dimension = cursor.UInt64(what);
-            // 2^48 elements are beyond any file, and products of that size stay within 64 bits.
-            if (dimension is 0 or > 1UL << 48 || (length *= dimension) > 1UL << 48 || length < dimension)
+            if (dimension == 0 || length > MostElements / dimension)
                 throw InputException.InFile(_path, $"tensor {name}: dimension {dimension} is impossible");
+            length *= dimension;
             shape[i] = (long)dimension;
         }
 

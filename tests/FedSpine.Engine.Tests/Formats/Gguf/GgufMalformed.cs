@@ -136,6 +136,7 @@ public sealed class GgufMalformed : IDisposable
         One(w => Tensor(w, "t", 0, 0, 4, 0), "tensor t: dimension 0 is impossible");
         One(w => Tensor(w, "t", 0, 0, 1ul << 40, 1ul << 40), "is impossible");
         One(w => Tensor(w, "t", 0, 0, ulong.MaxValue), "is impossible");
+        One(w => Tensor(w, "t", 0, 0, 1ul << 17, (1ul << 47) + 1), "is impossible"); // 2^17 elements, were it to wrap
         One(w => Tensor(w, "t", 4, 0, 32), "tensor t is of type 4, which is not known");
         One(w => Tensor(w, "t", 8, 0, 33), "tensor t: rows of 33 elements are not whole blocks of 32, which Q8_0 has");
         One(w => Tensor(w, "t", 0, 16, 4), "tensor t: offset 16 is not a multiple of the alignment 32");
