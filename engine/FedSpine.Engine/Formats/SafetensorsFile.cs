@@ -1,11 +1,14 @@
 using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace FedSpine.Engine.Formats;
 
 /// <summary>
 /// A memory-mapped safetensors file (https://huggingface.co/docs/safetensors): 8 bytes little-endian header length, JSON header,
-/// data. Opening reads and checks the header only; tensors are read in place. Spans are valid until <see cref="Dispose"/>.
+/// data. Opening reads and checks the header only. <see cref="Bytes"/> are in place, valid until <see cref="Dispose"/>; converted
+/// elements are read from the file instead, because mapped pages would count as resident beside the memory that they are copied to.
 /// </summary>
 public sealed unsafe class SafetensorsFile : IDisposable
 {
@@ -14,12 +17,14 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
+    private readonly SafeFileHandle _handle;
+    private readonly long _dataOffset;
     private byte* _data;
 
-    private SafetensorsFile(string path, MemoryMappedFile file, long length)
+    private SafetensorsFile(string path, MemoryMappedFile file, SafeFileHandle handle, long length)
     {
         Path = path;
-        _file = file;
+        (_file, _handle) = (file, handle);
         _view = file.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
         byte* start = null;
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
@@ -34,7 +39,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
             var header = SafetensorsHeader.Parse(path, new ReadOnlySpan<byte>(start + 8, (int)headerBytes), length - 8 - (long)headerBytes);
             Tensors = header.Tensors;
             Metadata = header.Metadata;
-            _data = start + 8 + headerBytes;
+            _dataOffset = 8 + (long)headerBytes;
+            _data = start + _dataOffset;
         }
         catch
         {
@@ -63,7 +69,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
                 if (length < 8)
                     throw InputException.InFile(path, $"the file has {length} bytes, a safetensors file has at least 8");
                 var file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
-                return new SafetensorsFile(path, file, length);
+                return new SafetensorsFile(path, file, stream.SafeFileHandle, length);
             }
             catch
             {
@@ -91,7 +97,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
     }
 
     /// <summary>Converts the elements [start, start + destination.Length) of an F32, F16 or BF16 tensor.</summary>
-    /// <exception cref="InputException">The tensor holds another type.</exception>
+    /// <exception cref="InputException">The tensor holds another type, or the file has become shorter.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The range is not inside the tensor.</exception>
     public void Read(SafetensorsTensor tensor, long start, Span<float> destination)
     {
@@ -100,13 +106,10 @@ public sealed unsafe class SafetensorsFile : IDisposable
         switch (tensor.Type)
         {
             case SafetensorsType.F32:
-                new ReadOnlySpan<float>(At(tensor, start * 4), destination.Length).CopyTo(destination);
+                ReadBytes(tensor, start * 4, MemoryMarshal.AsBytes(destination));
                 break;
-            case SafetensorsType.F16:
-                FloatConversion.FromHalf(new ReadOnlySpan<Half>(At(tensor, start * 2), destination.Length), destination);
-                break;
-            case SafetensorsType.BF16:
-                FloatConversion.FromBFloat16(new ReadOnlySpan<ushort>(At(tensor, start * 2), destination.Length), destination);
+            case SafetensorsType.F16 or SafetensorsType.BF16:
+                ReadNarrow(tensor, start, destination);
                 break;
             default:
                 throw InputException.InFile(Path, $"tensor {tensor.Name}: dtype is {tensor.Type}, expected F32, F16 or BF16");
@@ -157,6 +160,44 @@ public sealed unsafe class SafetensorsFile : IDisposable
         _view.SafeMemoryMappedViewHandle.ReleasePointer();
         _view.Dispose();
         _file.Dispose();
+    }
+
+    private void ReadNarrow(SafetensorsTensor tensor, long start, Span<float> destination)
+    {
+        Span<ushort> buffer = stackalloc ushort[4096];
+        while (!destination.IsEmpty)
+        {
+            var piece = buffer[..Math.Min(buffer.Length, destination.Length)];
+            ReadBytes(tensor, start * 2, MemoryMarshal.AsBytes(piece));
+            if (tensor.Type == SafetensorsType.F16)
+                FloatConversion.FromHalf(MemoryMarshal.Cast<ushort, Half>(piece), destination[..piece.Length]);
+            else
+                FloatConversion.FromBFloat16(piece, destination[..piece.Length]);
+            start += piece.Length;
+            destination = destination[piece.Length..];
+        }
+    }
+
+    private void ReadBytes(SafetensorsTensor tensor, long byteOffset, Span<byte> destination)
+    {
+        ObjectDisposedException.ThrowIf(_data == null, this);
+        for (long at = _dataOffset + tensor.Begin + byteOffset; !destination.IsEmpty;)
+        {
+            int count;
+            try
+            {
+                count = RandomAccess.Read(_handle, destination, at);
+            }
+            catch (IOException e)
+            {
+                throw InputException.InFile(Path, $"tensor {tensor.Name} cannot be read", e);
+            }
+
+            if (count == 0)
+                throw InputException.InFile(Path, $"tensor {tensor.Name}: the file has become shorter");
+            at += count;
+            destination = destination[count..];
+        }
     }
 
     private int CheckedLength(SafetensorsTensor tensor) => tensor.Length <= Array.MaxLength

@@ -3,15 +3,19 @@ using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Kernels.Host;
 
-/// <summary>Native host memory, aligned to <see cref="Arena.Alignment"/>, zeroed.</summary>
+/// <summary>
+/// Native host memory, aligned to <see cref="Arena.Alignment"/>, zeroed: by the operating system where it can, so that what is never
+/// used is never resident.
+/// </summary>
 internal sealed unsafe class HostArena : Arena
 {
+    private readonly void* _allocation;
     private byte* _pointer;
 
     public HostArena(long bytes) : base(bytes)
     {
-        _pointer = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, Alignment), Alignment);
-        NativeMemory.Clear(_pointer, (nuint)bytes);
+        _allocation = NativeMemory.AllocZeroed((nuint)(bytes + Alignment));
+        _pointer = (byte*)(((nint)_allocation + Alignment - 1) & -Alignment);
         GC.AddMemoryPressure(Math.Max(bytes, Alignment));
     }
 
@@ -29,7 +33,7 @@ internal sealed unsafe class HostArena : Arena
     {
         if (_pointer == null)
             return;
-        NativeMemory.AlignedFree(_pointer);
+        NativeMemory.Free(_allocation);
         _pointer = null;
         GC.RemoveMemoryPressure(Math.Max(Bytes, Alignment));
     }
