@@ -19,24 +19,24 @@ internal sealed class TimedObserver(IStepObserver inner) : IStepObserver
         return seconds;
     }
 
-    public void OnForward(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> h, DeviceSpan<int> lengths, int B, int T)
+    public void OnForward(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> h, SequenceRows rows)
     {
         long start = Stopwatch.GetTimestamp();
-        inner.OnForward(backend, workspace, layer, o, h, lengths, B, T);
+        inner.OnForward(backend, workspace, layer, o, h, rows);
         _ticks += Stopwatch.GetTimestamp() - start;
     }
 
-    public void OnBackwardFfn(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> h, DeviceSpan<float> dh, DeviceSpan<int> lengths, int B, int T)
+    public void OnBackwardFfn(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> h, DeviceSpan<float> dh, SequenceRows rows)
     {
         long start = Stopwatch.GetTimestamp();
-        inner.OnBackwardFfn(backend, workspace, layer, h, dh, lengths, B, T);
+        inner.OnBackwardFfn(backend, workspace, layer, h, dh, rows);
         _ticks += Stopwatch.GetTimestamp() - start;
     }
 
-    public void OnBackwardAttention(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> d_o, DeviceSpan<int> lengths, int B, int T)
+    public void OnBackwardAttention(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> d_o, SequenceRows rows)
     {
         long start = Stopwatch.GetTimestamp();
-        inner.OnBackwardAttention(backend, workspace, layer, o, d_o, lengths, B, T);
+        inner.OnBackwardAttention(backend, workspace, layer, o, d_o, rows);
         _ticks += Stopwatch.GetTimestamp() - start;
     }
 

@@ -99,7 +99,7 @@ public sealed class Decoder : IDisposable
         if (T <= _plannedPrompt)
             return;
         _promptArena?.Dispose();
-        var plan = Plan(new Batch(1, T) { B = 1, T = T }, continues: false);
+        var plan = Plan(Batch.Full(1, T), continues: false);
         _promptArena = _model.Backend.Allocate(plan.Bytes);
         _promptPass = Workspace.Replay(plan, _promptArena);
         _plannedPrompt = T;

@@ -25,20 +25,20 @@ internal sealed partial class DecoderPass
             }
 
             // Feed-forward: d = dL/dx2 becomes dL/dx1
-            var dy = c.Drop(d, FfnSite(l));                                      // (B*T, W)
-            var h = c.Rent(rows * shape.FfnWidth);                                          // (B*T, F)
+            var dy = c.Drop(d, FfnSite(l));                                      // (R, W)
+            var h = c.Rent(rows * shape.FfnWidth);                                          // (R, F)
             c.Backend.Map<SwiGlu>(h, a.Gate, a.Up);
-            var dh = c.Rent(rows * shape.FfnWidth);                                         // (B*T, F)
+            var dh = c.Rent(rows * shape.FfnWidth);                                         // (R, F)
             c.LinearBackward(dh, layer.Down, dy, h, a.HA, rows);
             c.ReleaseDropped(dy);
-            c.Observer?.OnBackwardFfn(c.Backend, c.Workspace, l, h, dh, c.Lengths, c.B, c.T);
-            var dgate = h; // h is no longer needed                                         // (B*T, F)
+            c.Observer?.OnBackwardFfn(c.Backend, c.Workspace, l, h, dh, c.Sequences);
+            var dgate = h; // h is no longer needed                                         // (R, F)
             c.Backend.Map<SwiGluBackwardGate>(dgate, a.Gate, a.Up, dh);
             c.Backend.Map<SwiGluBackwardUp>(dh, a.Gate, dh); // dh becomes dup
             c.Release(a.Gate);
             c.Release(a.Up);
-            var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm);                                // (B*T, W)
-            var dn = c.Rent(rows * W);                                                      // (B*T, W)
+            var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm);                                // (R, W)
+            var dn = c.Rent(rows * W);                                                      // (R, W)
             c.LinearBackward(dn, layer.Gate!, dgate, xn1, a.GA, rows);
             c.LinearBackward(dn, layer.Up, dh, xn1, a.UA, rows, accumulate: true);
             c.Release(dgate);
@@ -52,26 +52,26 @@ internal sealed partial class DecoderPass
             // Attention: d = dL/dx1 becomes dL/dx
             if (c.RecomputeOf(l) == Recompute.Attention)
                 AttentionForward(c, l, keep: true);
-            dy = c.Drop(d, AttentionSite(l));                                               // (B*T, W)
-            var d_o = c.Rent(rows * shape.QuerySize);                                       // (B, T, QH*D)
+            dy = c.Drop(d, AttentionSite(l));                                               // (R, W)
+            var d_o = c.Rent(rows * shape.QuerySize);                                       // (R, QH*D)
             c.LinearBackward(d_o, layer.Output, dy, a.O, a.OA, rows);
             c.ReleaseDropped(dy);
-            c.Observer?.OnBackwardAttention(c.Backend, c.Workspace, l, a.O, d_o, c.Lengths, c.B, c.T);
-            var dq = c.Rent(rows * shape.QuerySize);                                        // (B, T, QH*D)
-            var dk = c.Rent(rows * shape.KeyValueSize);                                     // (B, T, KVH*D)
-            var dv = c.Rent(rows * shape.KeyValueSize);                                     // (B, T, KVH*D)
-            c.Backend.AttentionBackward(dq, dk, dv, d_o, a.Q, a.K, a.V, a.O, a.Lse, c.Lengths, Shape(c, shape));
+            c.Observer?.OnBackwardAttention(c.Backend, c.Workspace, l, a.O, d_o, c.Sequences);
+            var dq = c.Rent(rows * shape.QuerySize);                                        // (R, QH*D)
+            var dk = c.Rent(rows * shape.KeyValueSize);                                     // (R, KVH*D)
+            var dv = c.Rent(rows * shape.KeyValueSize);                                     // (R, KVH*D)
+            c.AttentionBackward(dq, dk, dv, d_o, a.Q, a.K, a.V, a.O, a.Lse, shape, causal: true);
             c.Release(d_o);
             c.Release(a.Q);
             c.Release(a.K);
             c.Release(a.V);
             c.Release(a.O);
             c.Release(a.Lse);
-            c.Backend.Rope(dq, _rope[l], c.B, c.T, shape.QueryHeads, shape.HeadSize, inverse: true);
-            c.Backend.Rope(dk, _rope[l], c.B, c.T, shape.KeyValueHeads, shape.HeadSize, inverse: true);
+            _rope.Rotate(c, dq, l, shape.QueryHeads, inverse: true);
+            _rope.Rotate(c, dk, l, shape.KeyValueHeads, inverse: true);
             bool below = l > c.FirstTrainedLayer || all; // else nothing below learns: dL/dx is not formed
-            var xn = Norm(c, a.X, a.Rstd, layer.AttentionNorm);                             // (B*T, W)
-            dn = below ? c.Rent(rows * W) : default;                                        // (B*T, W)
+            var xn = Norm(c, a.X, a.Rstd, layer.AttentionNorm);                             // (R, W)
+            dn = below ? c.Rent(rows * W) : default;                                        // (R, W)
             c.LinearBackward(dn, layer.Query, dq, xn, a.QA, rows);
             c.LinearBackward(dn, layer.Key, dk, xn, a.KA, rows, accumulate: true);
             c.LinearBackward(dn, layer.Value, dv, xn, a.VA, rows, accumulate: true);

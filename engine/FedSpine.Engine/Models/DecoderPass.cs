@@ -17,18 +17,18 @@ internal sealed partial class DecoderPass : TransformerPass
     /// <summary>What one block keeps.</summary>
     private struct Activations
     {
-        public DeviceSpan<float> X;     // (B*T, W) input
-        public DeviceSpan<float> Rstd;  // (B*T) of RMSNorm(x)
-        public DeviceSpan<float> Q;     // (B, T, QH*D), rotated
-        public DeviceSpan<float> K;     // (B, T, KVH*D), rotated
-        public DeviceSpan<float> V;     // (B, T, KVH*D)
-        public DeviceSpan<float> O;     // (B, T, QH*D)
-        public DeviceSpan<float> Lse;   // (B, QH, T)
-        public DeviceSpan<float> X1;    // (B*T, W) after attention
-        public DeviceSpan<float> Rstd1; // (B*T) of RMSNorm(x1)
-        public DeviceSpan<float> Gate;  // (B*T, F)
-        public DeviceSpan<float> Up;    // (B*T, F)
-        public DeviceSpan<float> QA, KA, VA, OA, GA, UA, HA; // (B*T, r) x A^T of q, k, v, o, gate, up, down
+        public DeviceSpan<float> X;     // (R, W) input
+        public DeviceSpan<float> Rstd;  // (R) of RMSNorm(x)
+        public DeviceSpan<float> Q;     // (R, QH*D), rotated
+        public DeviceSpan<float> K;     // (R, KVH*D), rotated
+        public DeviceSpan<float> V;     // (R, KVH*D)
+        public DeviceSpan<float> O;     // (R, QH*D)
+        public DeviceSpan<float> Lse;   // (R, QH), by head
+        public DeviceSpan<float> X1;    // (R, W) after attention
+        public DeviceSpan<float> Rstd1; // (R) of RMSNorm(x1)
+        public DeviceSpan<float> Gate;  // (R, F)
+        public DeviceSpan<float> Up;    // (R, F)
+        public DeviceSpan<float> QA, KA, VA, OA, GA, UA, HA; // (R, r) x A^T of q, k, v, o, gate, up, down
     }
 
     /// <exception cref="InputException">The gate is not SiLU.</exception>
@@ -44,7 +44,7 @@ internal sealed partial class DecoderPass : TransformerPass
     public override DeviceSpan<float> Forward(PassContext c)
     {
         int rows = c.Rows, W = _model.Spec.Width;
-        var x = c.Rent(rows * W);                                                           // (B*T, W)
+        var x = c.Rent(rows * W);                                                           // (R, W)
         c.Backend.EmbeddingForward(x, c.Ids, _model.Embeddings.Words.Value, rows, W);
         c.DropInPlace(x, EmbeddingSite);
         _rope.Begin(c);
@@ -60,13 +60,13 @@ internal sealed partial class DecoderPass : TransformerPass
 
             // Feed-forward
             GateForward(c, l, c.KeepsInside(l));
-            var h = c.Rent(rows * layer.Spec.FfnWidth);                                     // (B*T, F)
+            var h = c.Rent(rows * layer.Spec.FfnWidth);                                     // (R, F)
             c.Backend.Map<SwiGlu>(h, a.Gate, a.Up);
             c.ReleaseUnless(c.KeepsInside(l), a.Gate);
             c.ReleaseUnless(c.KeepsInside(l), a.Up);
-            c.Observer?.OnForward(c.Backend, c.Workspace, l, a.O, h, c.Lengths, c.B, c.T);
+            c.Observer?.OnForward(c.Backend, c.Workspace, l, a.O, h, c.Sequences);
             c.ReleaseUnless(c.KeepsAttention(l), a.O);
-            x = c.Linear(layer.Down, h, rows, c.Keeps(l), out a.HA);                        // (B*T, W)
+            x = c.Linear(layer.Down, h, rows, c.Keeps(l), out a.HA);                        // (R, W)
             c.Release(h);
             c.DropInPlace(x, FfnSite(l));
             c.Backend.Map<Add>(x, x, a.X1);
@@ -84,16 +84,16 @@ internal sealed partial class DecoderPass : TransformerPass
         var shape = layer.Spec;
         ref var a = ref _activations[l];
         a.Rstd = c.Rent(rows);
-        var xn = Norm(c, a.X, a.Rstd, layer.AttentionNorm);                                 // (B*T, W)
+        var xn = Norm(c, a.X, a.Rstd, layer.AttentionNorm);                                 // (R, W)
         c.ReleaseUnless(keep, a.Rstd);
-        a.Q = c.Linear(layer.Query, xn, rows, keep, out a.QA);                              // (B, T, QH*D)
-        a.K = c.Linear(layer.Key, xn, rows, keep, out a.KA);                                // (B, T, KVH*D)
-        a.V = c.Linear(layer.Value, xn, rows, keep, out a.VA);                              // (B, T, KVH*D)
+        a.Q = c.Linear(layer.Query, xn, rows, keep, out a.QA);                              // (R, QH*D)
+        a.K = c.Linear(layer.Key, xn, rows, keep, out a.KA);                                // (R, KVH*D)
+        a.V = c.Linear(layer.Value, xn, rows, keep, out a.VA);                              // (R, KVH*D)
         c.Release(xn);
         _rope.Rotate(c, a.Q, l, shape.QueryHeads);
         _rope.Rotate(c, a.K, l, shape.KeyValueHeads);
-        a.O = c.Rent(rows * shape.QuerySize);                                               // (B, T, QH*D)
-        a.Lse = c.Rent(rows * shape.QueryHeads);                                            // (B, QH, T)
+        a.O = c.Rent(rows * shape.QuerySize);                                               // (R, QH*D)
+        a.Lse = c.Rent(rows * shape.QueryHeads);                                            // (R, QH), by head
         Attend(c, l, a);
         c.ReleaseUnless(keep, a.Q);
         c.ReleaseUnless(keep, a.K);
@@ -101,7 +101,7 @@ internal sealed partial class DecoderPass : TransformerPass
         c.ReleaseUnless(keep, a.Lse);
     }
 
-    /// <summary>a.X1 (B*T, W) = a.X + dropout(o_proj(a.O)), which lives on in any case.</summary>
+    /// <summary>a.X1 (R, W) = a.X + dropout(o_proj(a.O)), which lives on in any case.</summary>
     private void OutputForward(PassContext c, int l, bool keep)
     {
         ref var a = ref _activations[l];
@@ -117,16 +117,16 @@ internal sealed partial class DecoderPass : TransformerPass
         var layer = _model.Layers[l];
         ref var a = ref _activations[l];
         a.Rstd1 = c.Rent(rows);
-        var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm);                                    // (B*T, W)
+        var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm);                                    // (R, W)
         c.ReleaseUnless(keep, a.Rstd1);
-        a.Gate = c.Linear(layer.Gate!, xn1, rows, keep, out a.GA);                          // (B*T, F)
-        a.Up = c.Linear(layer.Up, xn1, rows, keep, out a.UA);                               // (B*T, F)
+        a.Gate = c.Linear(layer.Gate!, xn1, rows, keep, out a.GA);                          // (R, F)
+        a.Up = c.Linear(layer.Up, xn1, rows, keep, out a.UA);                               // (R, F)
         c.Release(xn1);
     }
 
     public override void Dispose() => _rope.Dispose();
 
-    /// <summary>y (B*T, W) = RMSNorm(x) in a new buffer; the backward pass calls it again instead of keeping y.</summary>
+    /// <summary>y (R, W) = RMSNorm(x) in a new buffer; the backward pass calls it again instead of keeping y.</summary>
     private DeviceSpan<float> Norm(PassContext c, DeviceSpan<float> x, DeviceSpan<float> rstd, Parameter weight)
     {
         var y = c.Rent(x.Length);
@@ -150,8 +150,6 @@ internal sealed partial class DecoderPass : TransformerPass
             }
         }
 
-        c.Backend.AttentionForward(a.O, a.Lse, a.Q, a.K, a.V, c.Lengths, Shape(c, _model.Spec.Layers[l]));
+        c.AttentionForward(a.O, a.Lse, a.Q, a.K, a.V, _model.Spec.Layers[l], causal: true);
     }
-
-    private static AttentionShape Shape(PassContext c, in LayerSpec l) => new(c.B, c.T, l.QueryHeads, l.KeyValueHeads, l.HeadSize, Causal: true);
 }

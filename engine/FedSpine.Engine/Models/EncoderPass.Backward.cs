@@ -20,39 +20,39 @@ internal sealed partial class EncoderPass
 
             // Feed-forward: d = dL/dx2 becomes dL/d(x1 + down(h)), then dL/dx1
             NormBackward(c, d, a.Ffn, layer.FfnNorm, layer.FfnNormBias);
-            var dy = c.Drop(d, FfnSite(l));                                      // (B*T, W)
-            var h = c.Rent(rows * shape.FfnWidth);                                          // (B*T, F)
+            var dy = c.Drop(d, FfnSite(l));                                      // (R, W)
+            var h = c.Rent(rows * shape.FfnWidth);                                          // (R, F)
             c.Activate(model.Spec.Activation, h, a.U);
-            var dh = c.Rent(rows * shape.FfnWidth);                                         // (B*T, F)
+            var dh = c.Rent(rows * shape.FfnWidth);                                         // (R, F)
             c.LinearBackward(dh, layer.Down, dy, h, a.HA, rows);
             c.ReleaseDropped(dy);
-            c.Observer?.OnBackwardFfn(c.Backend, c.Workspace, l, h, dh, c.Lengths, c.B, c.T);
+            c.Observer?.OnBackwardFfn(c.Backend, c.Workspace, l, h, dh, c.Sequences);
             c.Release(h);
             c.ActivateBackward(model.Spec.Activation, dh, a.U, dh);
             c.Release(a.U);
-            var x1 = NormAgain(c, a.Attention, layer.AttentionNorm, layer.AttentionNormBias); // (B*T, W)
+            var x1 = NormAgain(c, a.Attention, layer.AttentionNorm, layer.AttentionNormBias); // (R, W)
             c.LinearBackward(d, layer.Up, dh, x1, a.UA, rows, accumulate: true);
             c.Release(dh);
             c.Release(x1);
 
             // Attention: d = dL/dx1 becomes dL/d(x + o_proj(o)), then dL/dx
             NormBackward(c, d, a.Attention, layer.AttentionNorm, layer.AttentionNormBias);
-            DeviceSpan<float> x = default;                                                  // (B*T, W)
+            DeviceSpan<float> x = default;                                                  // (R, W)
             if (c.RecomputeOf(l) == Recompute.Attention)
             {
                 x = LayerInput(c, l);
                 AttentionForward(c, l, x, keep: true);
             }
 
-            dy = c.Drop(d, AttentionSite(l));                                               // (B*T, W)
-            var d_o = c.Rent(rows * shape.QuerySize);                                       // (B, T, QH*D)
+            dy = c.Drop(d, AttentionSite(l));                                               // (R, W)
+            var d_o = c.Rent(rows * shape.QuerySize);                                       // (R, QH*D)
             c.LinearBackward(d_o, layer.Output, dy, a.O, a.OA, rows);
             c.ReleaseDropped(dy);
-            c.Observer?.OnBackwardAttention(c.Backend, c.Workspace, l, a.O, d_o, c.Lengths, c.B, c.T);
-            var dq = c.Rent(rows * shape.QuerySize);                                        // (B, T, QH*D)
-            var dk = c.Rent(rows * shape.KeyValueSize);                                     // (B, T, KVH*D)
-            var dv = c.Rent(rows * shape.KeyValueSize);                                     // (B, T, KVH*D)
-            c.Backend.AttentionBackward(dq, dk, dv, d_o, a.Q, a.K, a.V, a.O, a.Lse, c.Lengths, Shape(c, shape));
+            c.Observer?.OnBackwardAttention(c.Backend, c.Workspace, l, a.O, d_o, c.Sequences);
+            var dq = c.Rent(rows * shape.QuerySize);                                        // (R, QH*D)
+            var dk = c.Rent(rows * shape.KeyValueSize);                                     // (R, KVH*D)
+            var dv = c.Rent(rows * shape.KeyValueSize);                                     // (R, KVH*D)
+            c.AttentionBackward(dq, dk, dv, d_o, a.Q, a.K, a.V, a.O, a.Lse, shape, causal: false);
             c.Release(d_o);
             c.Release(a.Q);
             c.Release(a.K);
@@ -97,7 +97,7 @@ internal sealed partial class EncoderPass
         c.Release(x1);
     }
 
-    /// <summary>x (B*T, W): what the forward pass fed layer <paramref name="l"/>, in a new buffer.</summary>
+    /// <summary>x (R, W): what the forward pass fed layer <paramref name="l"/>, in a new buffer.</summary>
     private DeviceSpan<float> LayerInput(PassContext c, int l)
     {
         if (l > 0)

@@ -16,23 +16,23 @@ internal sealed partial class EncoderPass(Model model) : TransformerPass
     /// <summary>A norm's input with its row statistics, from which its output is recomputed.</summary>
     private struct NormInput
     {
-        public DeviceSpan<float> Sum;  // (B*T, W)
-        public DeviceSpan<float> Mean; // (B*T)
-        public DeviceSpan<float> Rstd; // (B*T)
+        public DeviceSpan<float> Sum;  // (R, W)
+        public DeviceSpan<float> Mean; // (R)
+        public DeviceSpan<float> Rstd; // (R)
     }
 
     /// <summary>What one block keeps.</summary>
     private struct Activations
     {
-        public DeviceSpan<float> Q;      // (B, T, QH*D)
-        public DeviceSpan<float> K;      // (B, T, KVH*D)
-        public DeviceSpan<float> V;      // (B, T, KVH*D)
-        public DeviceSpan<float> O;      // (B, T, QH*D)
-        public DeviceSpan<float> Lse;    // (B, QH, T)
+        public DeviceSpan<float> Q;      // (R, QH*D)
+        public DeviceSpan<float> K;      // (R, KVH*D)
+        public DeviceSpan<float> V;      // (R, KVH*D)
+        public DeviceSpan<float> O;      // (R, QH*D)
+        public DeviceSpan<float> Lse;    // (R, QH), by head
         public NormInput Attention;      // x + o_proj(o)
-        public DeviceSpan<float> U;      // (B*T, F) before the activation
+        public DeviceSpan<float> U;      // (R, F) before the activation
         public NormInput Ffn;            // x1 + down(h)
-        public DeviceSpan<float> QA, KA, VA, OA, UA, HA; // (B*T, r) x A^T of q, k, v, o, up, down
+        public DeviceSpan<float> QA, KA, VA, OA, UA, HA; // (R, r) x A^T of q, k, v, o, up, down
     }
 
     public override DeviceSpan<float> Forward(PassContext c)
@@ -44,22 +44,22 @@ internal sealed partial class EncoderPass(Model model) : TransformerPass
             var layer = model.Layers[l];
             ref var a = ref _activations[l];
             AttentionForward(c, l, x, c.KeepsAttention(l));
-            var x1 = OutputForward(c, l, x, c.KeepsInside(l));                              // (B*T, W)
+            var x1 = OutputForward(c, l, x, c.KeepsInside(l));                              // (R, W)
             c.Release(x);
 
             // Feed-forward
-            a.U = c.Linear(layer.Up, x1, rows, c.KeepsInside(l), out a.UA);                 // (B*T, F)
-            var h = c.Rent(rows * layer.Spec.FfnWidth);                                     // (B*T, F)
+            a.U = c.Linear(layer.Up, x1, rows, c.KeepsInside(l), out a.UA);                 // (R, F)
+            var h = c.Rent(rows * layer.Spec.FfnWidth);                                     // (R, F)
             c.Activate(model.Spec.Activation, h, a.U);
             c.ReleaseUnless(c.KeepsInside(l), a.U);
-            c.Observer?.OnForward(c.Backend, c.Workspace, l, a.O, h, c.Lengths, c.B, c.T);
+            c.Observer?.OnForward(c.Backend, c.Workspace, l, a.O, h, c.Sequences);
             c.ReleaseUnless(c.KeepsAttention(l), a.O);
-            a.Ffn.Sum = c.Linear(layer.Down, h, rows, c.Keeps(l), out a.HA);                // (B*T, W)
+            a.Ffn.Sum = c.Linear(layer.Down, h, rows, c.Keeps(l), out a.HA);                // (R, W)
             c.Release(h);
             c.DropInPlace(a.Ffn.Sum, FfnSite(l));
             c.Backend.Map<Add>(a.Ffn.Sum, a.Ffn.Sum, x1);
             c.Release(x1);
-            x = NormForward(c, ref a.Ffn, layer.FfnNorm, layer.FfnNormBias, c.Keeps(l + 1)); // (B*T, W), input of the next layer
+            x = NormForward(c, ref a.Ffn, layer.FfnNorm, layer.FfnNormBias, c.Keeps(l + 1)); // (R, W), input of the next layer
         }
 
         return x;
@@ -71,30 +71,30 @@ internal sealed partial class EncoderPass(Model model) : TransformerPass
         int rows = c.Rows;
         var layer = model.Layers[l];
         ref var a = ref _activations[l];
-        a.Q = c.Linear(layer.Query, x, rows, keep, out a.QA);                               // (B, T, QH*D)
-        a.K = c.Linear(layer.Key, x, rows, keep, out a.KA);                                 // (B, T, KVH*D)
-        a.V = c.Linear(layer.Value, x, rows, keep, out a.VA);                               // (B, T, KVH*D)
-        a.O = c.Rent(rows * layer.Spec.QuerySize);                                          // (B, T, QH*D)
-        a.Lse = c.Rent(rows * layer.Spec.QueryHeads);                                       // (B, QH, T)
-        c.Backend.AttentionForward(a.O, a.Lse, a.Q, a.K, a.V, c.Lengths, Shape(c, layer.Spec));
+        a.Q = c.Linear(layer.Query, x, rows, keep, out a.QA);                               // (R, QH*D)
+        a.K = c.Linear(layer.Key, x, rows, keep, out a.KA);                                 // (R, KVH*D)
+        a.V = c.Linear(layer.Value, x, rows, keep, out a.VA);                               // (R, KVH*D)
+        a.O = c.Rent(rows * layer.Spec.QuerySize);                                          // (R, QH*D)
+        a.Lse = c.Rent(rows * layer.Spec.QueryHeads);                                       // (R, QH), by head
+        c.AttentionForward(a.O, a.Lse, a.Q, a.K, a.V, layer.Spec, causal: false);
         c.ReleaseUnless(keep, a.Q);
         c.ReleaseUnless(keep, a.K);
         c.ReleaseUnless(keep, a.V);
         c.ReleaseUnless(keep, a.Lse);
     }
 
-    /// <summary>x1 (B*T, W) = LN(x + dropout(o_proj(a.O))) in a new buffer.</summary>
+    /// <summary>x1 (R, W) = LN(x + dropout(o_proj(a.O))) in a new buffer.</summary>
     private DeviceSpan<float> OutputForward(PassContext c, int l, DeviceSpan<float> x, bool keep)
     {
         var layer = model.Layers[l];
         ref var a = ref _activations[l];
-        a.Attention.Sum = c.Linear(layer.Output, a.O, c.Rows, keep, out a.OA);              // (B*T, W)
+        a.Attention.Sum = c.Linear(layer.Output, a.O, c.Rows, keep, out a.OA);              // (R, W)
         c.DropInPlace(a.Attention.Sum, AttentionSite(l));
         c.Backend.Map<Add>(a.Attention.Sum, a.Attention.Sum, x);
         return NormForward(c, ref a.Attention, layer.AttentionNorm, layer.AttentionNormBias, keep);
     }
 
-    /// <summary>x (B*T, W) = dropout(LN(words[ids] + positions[t] + types[type])).</summary>
+    /// <summary>x (R, W) = dropout(LN(words[ids] + positions[t] + types[type])).</summary>
     private DeviceSpan<float> Embed(PassContext c)
     {
         int rows = c.Rows, W = model.Spec.Width;
@@ -108,7 +108,7 @@ internal sealed partial class EncoderPass(Model model) : TransformerPass
         return x;
     }
 
-    /// <summary>y (B*T, W) = LN(sum) in a new buffer; sum and statistics may be kept.</summary>
+    /// <summary>y (R, W) = LN(sum) in a new buffer; sum and statistics may be kept.</summary>
     private DeviceSpan<float> NormForward(PassContext c, ref NormInput input, Parameter weight, Parameter? bias, bool keep)
     {
         int rows = c.Rows, W = model.Spec.Width;
@@ -127,6 +127,4 @@ internal sealed partial class EncoderPass(Model model) : TransformerPass
         c.Release(input.Mean);
         c.Release(input.Rstd);
     }
-
-    private static AttentionShape Shape(PassContext c, in LayerSpec l) => new(c.B, c.T, l.QueryHeads, l.KeyValueHeads, l.HeadSize, Causal: false);
 }

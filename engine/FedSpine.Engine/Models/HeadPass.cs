@@ -24,7 +24,7 @@ internal sealed class HeadPass(Model model)
     /// <summary>Classes, or words of the vocabulary.</summary>
     public int Columns => model.Head.Out.Out;
 
-    /// <summary>Features of the head's rows from x (B*T, W), which it releases.</summary>
+    /// <summary>Features of the head's rows from x (R, W), which it releases.</summary>
     public void Forward(PassContext c, DeviceSpan<float> x)
     {
         int M = c.HeadRowCount, W = model.Spec.Width;
@@ -59,7 +59,7 @@ internal sealed class HeadPass(Model model)
     }
 
     /// <summary>
-    /// losses (M); gradients of the head; d (B*T, W) = dL/dx in a new buffer, zero outside the head's rows.
+    /// losses (M); gradients of the head; d (R, W) = dL/dx in a new buffer, zero outside the head's rows.
     /// Loss gradients are multiplied by <paramref name="gradScale"/>.
     /// </summary>
     public DeviceSpan<float> LossAndBackward(PassContext c, DeviceSpan<float> losses, float gradScale)
@@ -107,7 +107,7 @@ internal sealed class HeadPass(Model model)
         }
 
         c.Release(_x);
-        var dx = c.Rent(c.Rows * W);                                                        // (B*T, W)
+        var dx = c.Rent(c.Rows * W);                                                        // (R, W)
         c.Backend.Fill(dx, 0);
         c.Backend.EmbeddingBackward(dx, c.HeadRows, d, M, W); // scatter: rows are distinct
         c.Release(d);

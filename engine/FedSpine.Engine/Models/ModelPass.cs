@@ -28,6 +28,8 @@ internal sealed class ModelPass : IDisposable
     private readonly HeadPass _head;
     private readonly PassContext _context;
     private readonly int _firstTrainedLayer;
+    private readonly int[] _ids;         // (maxB, maxT)
+    private readonly int[] _types;       // (maxB, maxT)
     private readonly int[] _positions;   // (maxB, maxT)
     private readonly int[] _headRows;    // (maxB, maxT)
     private readonly int[] _headTargets; // (maxB, maxT)
@@ -41,11 +43,13 @@ internal sealed class ModelPass : IDisposable
         _model = model;
         _blocks = TransformerPass.Create(model, maxT);
         _head = new HeadPass(model);
-        _context = new PassContext { Backend = model.Backend, Workspace = Workspace.Record(), LastLayer = model.Layers.Count - 1 };
+        _context = new PassContext { Backend = model.Backend, Workspace = Workspace.Record(), Sequences = new SequenceRows(maxB), LastLayer = model.Layers.Count - 1 };
         int layer = 0;
         while (layer < model.Layers.Count && model.Trainable != Trainable.All && !HasTrainable(model.Layers[layer]))
             layer++;
         _firstTrainedLayer = layer;
+        _ids = new int[maxB * maxT];
+        _types = new int[maxB * maxT];
         _positions = new int[maxB * maxT];
         _headRows = new int[maxB * maxT];
         _headTargets = new int[maxB * maxT];
@@ -61,12 +65,17 @@ internal sealed class ModelPass : IDisposable
 
     public int LogitColumns => _head.Columns;
 
-    /// <summary>Targets of the batch that are not <see cref="Batch.Ignore"/>.</summary>
+    /// <summary>Targets of the batch that are not <see cref="Batch.Ignore"/>; padding has none.</summary>
     public int TargetCount(Batch batch)
     {
-        int count = 0, length = _model.Spec.Head == ModelHead.SequenceClassification ? batch.B : batch.B * batch.T;
-        for (int i = 0; i < length; i++)
-            count += batch.Targets[i] >= 0 ? 1 : 0;
+        bool classifies = _model.Spec.Head == ModelHead.SequenceClassification;
+        int count = 0;
+        for (int b = 0; b < batch.B; b++)
+        {
+            foreach (int target in classifies ? batch.Targets.AsSpan(b, 1) : batch.Targets.AsSpan(b * batch.T, SequenceRows.RowsOf(batch, b)))
+                count += target >= 0 ? 1 : 0;
+        }
+
         return count;
     }
 
@@ -165,13 +174,12 @@ internal sealed class ModelPass : IDisposable
         var c = _context;
         (c.Backend, c.Workspace, c.B, c.T, c.Cached) = (backend, workspace, batch.B, batch.T, cached);
         workspace.Begin();
-        c.Ids = Stage(batch.Ids, c.Rows);
+        c.Sequences.Set(batch, padded: rows != HeadSelection.Targets);
+        Pack(batch);
+        c.Ids = Stage(_ids, c.Rows);
         if (!_model.Spec.IsDecoder)
         {
-            int first = _model.Spec.Family == ModelFamily.Roberta ? (_model.Spec.PadId ?? 1) + 1 : 0;
-            for (int i = 0; i < c.Rows; i++)
-                _positions[i] = first + i % c.T;
-            c.Types = Stage(batch.Types, c.Rows);
+            c.Types = Stage(_types, c.Rows);
             c.Positions = Stage(_positions, c.Rows);
         }
         else if (cached.Cache is not null)
@@ -181,50 +189,69 @@ internal sealed class ModelPass : IDisposable
             c.Positions = Stage(_positions, c.B);
         }
 
-        c.Lengths = Stage(batch.Lengths, c.B);
+        c.Sequences.Lengths = Stage(batch.Lengths, c.B);
         c.HeadRowCount = ChooseHeadRows(batch, rows);
-        for (int m = 0; m < c.HeadRowCount; m++)
-        {
-            if (_headTargets[m] >= LogitColumns)
-                throw new InputException($"target {_headTargets[m]} at row {_headRows[m] / c.T}, position {_headRows[m] % c.T} of a batch: the model has {LogitColumns} classes");
-        }
-
         c.HeadRows = Stage(_headRows, c.HeadRowCount);
         c.Targets = Stage(_headTargets, c.HeadRowCount);
+    }
+
+    /// <summary>Ids, types and positions of the batch's sequences, row by row.</summary>
+    private void Pack(Batch batch)
+    {
+        int first = _model.Spec.Family == ModelFamily.Roberta ? (_model.Spec.PadId ?? 1) + 1 : 0;
+        foreach (var run in _context.Sequences.Runs)
+        {
+            for (int i = 0; i < run.Sequences; i++)
+            {
+                int from = (run.Sequence + i) * batch.T, to = run.Row + i * run.Length;
+                batch.Ids.AsSpan(from, run.Length).CopyTo(_ids.AsSpan(to));
+                batch.Types.AsSpan(from, run.Length).CopyTo(_types.AsSpan(to));
+                for (int t = 0; t < run.Length; t++)
+                    _positions[to + t] = first + t;
+            }
+        }
     }
 
     private int ChooseHeadRows(Batch batch, HeadSelection rows)
     {
         bool classifies = _model.Spec.Head == ModelHead.SequenceClassification;
         int M = 0;
-        if (classifies || rows == HeadSelection.Last)
+        foreach (var run in _context.Sequences.Runs)
         {
-            for (int b = 0; b < batch.B; b++, M++)
+            for (int i = 0; i < run.Sequences; i++)
             {
-                bool first = classifies && !_model.Spec.IsDecoder;
-                _headRows[M] = b * batch.T + (first ? 0 : Math.Max(batch.Lengths[b] - 1, 0));
-                _headTargets[M] = classifies ? batch.Targets[b] : Batch.Ignore;
+                int b = run.Sequence + i, start = run.Row + i * run.Length;
+                if (classifies || rows == HeadSelection.Last)
+                {
+                    bool first = classifies && !_model.Spec.IsDecoder;
+                    int t = first ? 0 : Math.Max(batch.Lengths[b] - 1, 0);
+                    AddHeadRow(ref M, start, b, t, classifies ? batch.Targets[b] : Batch.Ignore);
+                    continue;
+                }
+
+                for (int t = 0; t < run.Length; t++)
+                {
+                    int target = batch.Targets[b * batch.T + t];
+                    if (rows == HeadSelection.All)
+                        AddHeadRow(ref M, start, b, t, Batch.Ignore);
+                    else if (target >= 0)
+                        AddHeadRow(ref M, start, b, t, target);
+                }
             }
-
-            return M;
         }
 
-        for (int i = 0; i < batch.B * batch.T; i++)
-        {
-            if (rows == HeadSelection.Targets && batch.Targets[i] < 0)
-                continue;
-            _headRows[M] = i;
-            _headTargets[M++] = rows == HeadSelection.Targets ? batch.Targets[i] : Batch.Ignore;
-        }
-
+        // Without any target the pass still runs, on one row that counts for nothing, so that observers and rents see it.
         if (M == 0)
-        {
-            // Without any target the pass still runs, on one row that counts for nothing, so that observers and rents see it.
-            _headRows[M] = 0;
-            _headTargets[M++] = Batch.Ignore;
-        }
-
+            AddHeadRow(ref M, 0, 0, 0, Batch.Ignore);
         return M;
+    }
+
+    private void AddHeadRow(ref int M, int start, int b, int t, int target)
+    {
+        if (target >= LogitColumns)
+            throw new InputException($"target {target} at row {b}, position {t} of a batch: the model has {LogitColumns} classes");
+        _headRows[M] = start + t;
+        _headTargets[M++] = target;
     }
 
     private DeviceSpan<int> Stage(int[] values, int length)

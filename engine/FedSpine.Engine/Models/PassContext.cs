@@ -39,20 +39,22 @@ internal sealed class PassContext
 
     public int T { get; set; }
 
-    public int Rows => B * T;
+    /// <summary>How the batch's sequences lie in the rows; as (B, T) with a cache and where logits of every position are asked for.</summary>
+    public required SequenceRows Sequences { get; init; }
+
+    /// <summary>R.</summary>
+    public int Rows => Sequences.Rows;
 
     /// <summary>M, rows that the head computes.</summary>
     public int HeadRowCount { get; set; }
 
-    public DeviceSpan<int> Ids { get; set; }       // (B, T)
+    public DeviceSpan<int> Ids { get; set; }       // (R)
 
-    public DeviceSpan<int> Types { get; set; }     // (B, T), encoders
+    public DeviceSpan<int> Types { get; set; }     // (R), encoders
 
-    public DeviceSpan<int> Positions { get; set; } // (B, T), encoders; (B) of the first token, decoders with a cache
+    public DeviceSpan<int> Positions { get; set; } // (R), encoders; (B) of the first token, decoders with a cache
 
-    public DeviceSpan<int> Lengths { get; set; }   // (B)
-
-    public DeviceSpan<int> HeadRows { get; set; }  // (M) indices into (B*T)
+    public DeviceSpan<int> HeadRows { get; set; }  // (M) indices into the rows
 
     public DeviceSpan<int> Targets { get; set; }   // (M) class or token ids
 
@@ -97,6 +99,29 @@ internal sealed class PassContext
         Backend.LinearBackward(dx, w.Gradients, dyb, dy, x, xa, w.Operands, rows, accumulate);
         Release(dyb);
         Release(xa);
+    }
+
+    /// <summary>o (R, QH*D) and lse (R, QH) of every sequence by itself.</summary>
+    public void AttentionForward(DeviceSpan<float> o, DeviceSpan<float> lse, DeviceSpan<float> q, DeviceSpan<float> k, DeviceSpan<float> v, in LayerSpec l, bool causal)
+    {
+        var s = Sequences;
+        foreach (var run in s.Runs)
+        {
+            Backend.AttentionForward(s.Of(run, o), s.Of(run, lse), s.Of(run, q), s.Of(run, k), s.Of(run, v), s.LengthsOf(run),
+                new AttentionShape(run.Sequences, run.Length, l.QueryHeads, l.KeyValueHeads, l.HeadSize, causal));
+        }
+    }
+
+    /// <summary>dq (R, QH*D), dk and dv (R, KVH*D).</summary>
+    public void AttentionBackward(DeviceSpan<float> dq, DeviceSpan<float> dk, DeviceSpan<float> dv, DeviceSpan<float> d_o, DeviceSpan<float> q,
+        DeviceSpan<float> k, DeviceSpan<float> v, DeviceSpan<float> o, DeviceSpan<float> lse, in LayerSpec l, bool causal)
+    {
+        var s = Sequences;
+        foreach (var run in s.Runs)
+        {
+            Backend.AttentionBackward(s.Of(run, dq), s.Of(run, dk), s.Of(run, dv), s.Of(run, d_o), s.Of(run, q), s.Of(run, k), s.Of(run, v), s.Of(run, o),
+                s.Of(run, lse), s.LengthsOf(run), new AttentionShape(run.Sequences, run.Length, l.QueryHeads, l.KeyValueHeads, l.HeadSize, causal));
+        }
     }
 
     /// <summary>Dropout in place; nothing when the rate is 0. A site is a place in the model: every site draws its own mask.</summary>

@@ -44,14 +44,21 @@ internal sealed class RopeTables : IDisposable
         }
     }
 
-    /// <summary>Rotates x (B, T, H, D) by each token's position: t, or where its sequence in the cache ends.</summary>
-    public void Rotate(PassContext c, DeviceSpan<float> x, int layer, int H)
+    /// <summary>
+    /// Rotates x (R, H, D) by each token's position in its sequence, or where its sequence in the cache ends;
+    /// <paramref name="inverse"/>: back again.
+    /// </summary>
+    public void Rotate(PassContext c, DeviceSpan<float> x, int layer, int H, bool inverse = false)
     {
         int D = _sizes[_indices[layer]];
         if (c.Cached.Continues)
+        {
             c.Backend.Rope(x, _gathered[_indices[layer]], 1, c.B, H, D); // one token a sequence: the sequences are the positions
-        else
-            c.Backend.Rope(x, this[layer], c.B, c.T, H, D);
+            return;
+        }
+
+        foreach (var run in c.Sequences.Runs)
+            c.Backend.Rope(c.Sequences.Of(run, x), this[layer], run.Sequences, run.Length, H, D, inverse);
     }
 
     public void Dispose() => _arena.Dispose();

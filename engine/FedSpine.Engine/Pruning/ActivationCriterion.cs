@@ -1,4 +1,5 @@
 using FedSpine.Engine.Models;
+using FedSpine.Engine.Training;
 using FedSpine.Kernels;
 using FedSpine.Kernels.Memory;
 
@@ -27,12 +28,10 @@ public sealed class ActivationCriterion : IImportanceCriterion
     }
 
     public void OnForward(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> h,
-        DeviceSpan<int> lengths, int B, int T)
+        SequenceRows rows)
     {
-        int at = layer * PerLayer;
-        backend.ColumnMoments(_moments![at], _moments[at + 1], _moments[at + 2], o, lengths, B, T, _moments[at + 1].Length);
-        at += PerInput;
-        backend.ColumnMoments(_moments[at], _moments[at + 1], _moments[at + 2], h, lengths, B, T, _moments[at + 1].Length);
+        Observe(backend, layer * PerLayer, o, rows);
+        Observe(backend, layer * PerLayer + PerInput, h, rows);
     }
 
     public void Score(Model model, IReadOnlyList<LayerScores> scores)
@@ -55,6 +54,15 @@ public sealed class ActivationCriterion : IImportanceCriterion
     }
 
     public void Dispose() => _moments?.Dispose();
+
+    private void Observe(IComputeBackend backend, int at, DeviceSpan<float> x, SequenceRows rows)
+    {
+        foreach (var run in rows.Runs)
+        {
+            backend.ColumnMoments(_moments![at], _moments[at + 1], _moments[at + 2], rows.Of(run, x), rows.LengthsOf(run), run.Sequences, run.Length,
+                _moments[at + 1].Length);
+        }
+    }
 
     private void AddFluctuation(float[] target, int at)
     {

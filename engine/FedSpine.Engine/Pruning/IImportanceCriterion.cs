@@ -33,13 +33,13 @@ public interface IImportanceCriterion : IStepObserver, IDisposable
     void Score(Model model, IReadOnlyList<LayerScores> scores);
 
     void IStepObserver.OnForward(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> h,
-        DeviceSpan<int> lengths, int B, int T) { }
+        SequenceRows rows) { }
 
     void IStepObserver.OnBackwardFfn(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> h, DeviceSpan<float> dh,
-        DeviceSpan<int> lengths, int B, int T) { }
+        SequenceRows rows) { }
 
     void IStepObserver.OnBackwardAttention(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> d_o,
-        DeviceSpan<int> lengths, int B, int T) { }
+        SequenceRows rows) { }
 
     void IStepObserver.OnGradients(IComputeBackend backend, Workspace workspace, Model model) { }
 

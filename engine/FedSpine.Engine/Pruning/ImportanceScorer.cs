@@ -93,13 +93,13 @@ public sealed class ImportanceScorer : IStepObserver, IDisposable
     }
 
     public void OnForward(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> h,
-        DeviceSpan<int> lengths, int B, int T) => _criterion.OnForward(backend, workspace, layer, o, h, lengths, B, T);
+        SequenceRows rows) => _criterion.OnForward(backend, workspace, layer, o, h, rows);
 
     public void OnBackwardFfn(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> h, DeviceSpan<float> dh,
-        DeviceSpan<int> lengths, int B, int T) => _criterion.OnBackwardFfn(backend, workspace, layer, h, dh, lengths, B, T);
+        SequenceRows rows) => _criterion.OnBackwardFfn(backend, workspace, layer, h, dh, rows);
 
     public void OnBackwardAttention(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> d_o,
-        DeviceSpan<int> lengths, int B, int T) => _criterion.OnBackwardAttention(backend, workspace, layer, o, d_o, lengths, B, T);
+        SequenceRows rows) => _criterion.OnBackwardAttention(backend, workspace, layer, o, d_o, rows);
 
     public void OnGradients(IComputeBackend backend, Workspace workspace, Model model)
     {

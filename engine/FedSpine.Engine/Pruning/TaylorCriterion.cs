@@ -1,4 +1,5 @@
 using FedSpine.Engine.Models;
+using FedSpine.Engine.Training;
 using FedSpine.Kernels;
 using FedSpine.Kernels.Memory;
 
@@ -29,12 +30,12 @@ public sealed class TaylorCriterion : IImportanceCriterion
     }
 
     public void OnBackwardAttention(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> d_o,
-        DeviceSpan<int> lengths, int B, int T) =>
-        Observe(backend, workspace, _sums![2 * layer], o, d_o, lengths, B, T, _layers[layer].QueryHeads, _layers[layer].HeadSize);
+        SequenceRows rows) =>
+        Observe(backend, workspace, _sums![2 * layer], o, d_o, rows, _layers[layer].QueryHeads, _layers[layer].HeadSize);
 
     public void OnBackwardFfn(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> h, DeviceSpan<float> dh,
-        DeviceSpan<int> lengths, int B, int T) =>
-        Observe(backend, workspace, _sums![2 * layer + 1], h, dh, lengths, B, T, _layers[layer].FfnWidth, 1);
+        SequenceRows rows) =>
+        Observe(backend, workspace, _sums![2 * layer + 1], h, dh, rows, _layers[layer].FfnWidth, 1);
 
     public void Score(Model model, IReadOnlyList<LayerScores> scores)
     {
@@ -51,10 +52,15 @@ public sealed class TaylorCriterion : IImportanceCriterion
     public void Dispose() => _sums?.Dispose();
 
     private static void Observe(IComputeBackend backend, Workspace workspace, DeviceSpan<float> sums, DeviceSpan<float> x, DeviceSpan<float> dx,
-        DeviceSpan<int> lengths, int B, int T, int G, int D)
+        SequenceRows rows, int G, int D)
     {
-        var gates = workspace.Rent<float>(B * G);
-        backend.TaylorImportance(sums, gates, x, dx, lengths, B, T, G, D);
+        var gates = workspace.Rent<float>(rows.Sequences * G); // (B, G)
+        foreach (var run in rows.Runs)
+        {
+            backend.TaylorImportance(sums, gates.Slice(run.Sequence * G, run.Sequences * G), rows.Of(run, x), rows.Of(run, dx), rows.LengthsOf(run),
+                run.Sequences, run.Length, G, D);
+        }
+
         workspace.Release(gates);
     }
 }

@@ -8,6 +8,14 @@ public sealed class Batch(int maxB, int maxT)
     /// <summary>Target that is left out of the loss.</summary>
     public const int Ignore = -1;
 
+    /// <summary>Rows all of full length, every token and target 0: to plan with, not to compute.</summary>
+    internal static Batch Full(int B, int T)
+    {
+        var batch = new Batch(B, T) { B = B, T = T };
+        batch.Lengths.AsSpan().Fill(T);
+        return batch;
+    }
+
     public int B { get; set; }
 
     public int T { get; set; }

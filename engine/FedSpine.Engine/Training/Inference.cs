@@ -24,7 +24,7 @@ public sealed class Inference : IDisposable
         _pass = pass;
         (_maxB, _maxT) = (maxB, maxT);
         var workspace = Workspace.Record();
-        pass.DryForward(new RecordingBackend(), workspace, new Batch(maxB, maxT) { B = maxB, T = maxT });
+        pass.DryForward(new RecordingBackend(), workspace, Batch.Full(maxB, maxT));
         var plan = workspace.Plan();
         if (shared is null || shared.Bytes < plan.Bytes)
             shared = _owned = model.Backend.Allocate(plan.Bytes);

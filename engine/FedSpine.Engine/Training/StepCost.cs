@@ -35,14 +35,14 @@ public readonly record struct StepCost(long Flops, long ActivationBytes, long Mo
         using var model = Model.Create(backend, spec, Trainable.None, lora);
         using var pass = new ModelPass(model, B, T);
         var workspace = Workspace.Record();
-        var batch = new Batch(B, T) { B = B, T = T };
+        var batch = Batch.Full(B, T);
         pass.DryForward(backend, workspace, batch);
         return new StepCost(backend.Flops, workspace.Plan().Bytes, model.Bytes);
     }
 
     private static Batch TypicalBatch(ModelSpec spec, int B, int T)
     {
-        var batch = new Batch(B, T) { B = B, T = T };
+        var batch = Batch.Full(B, T);
         if (spec.Head == ModelHead.SequenceClassification)
             return batch;
         for (int i = 0; i < B * T; i++)

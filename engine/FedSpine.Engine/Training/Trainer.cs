@@ -30,7 +30,7 @@ public sealed class Trainer : IDisposable
     private IStepObserver? _observer;
     private Inference? _inference;
     private DeviceSpan<float> _norm; // (2) global norm, clip factor
-    private (int B, int T, int Targets, long Flops) _priced;
+    private (int Rows, long Squares, int Targets, long Flops) _priced;
     private int _tokens; // of the last step
 
     /// <param name="model">Anything but <see cref="Trainable.None"/>.</param>
@@ -155,11 +155,18 @@ public sealed class Trainer : IDisposable
     private long Price(Batch batch)
     {
         int targets = _pass.TargetCount(batch);
-        if (_priced.B != batch.B || _priced.T != batch.T || _priced.Targets != targets)
+        var (rows, squares) = (0, 0L); // the blocks cost what the rows do, attention what each sequence's square does
+        for (int b = 0; b < batch.B; b++)
+        {
+            int length = SequenceRows.RowsOf(batch, b);
+            (rows, squares) = (rows + length, squares + (long)length * length);
+        }
+
+        if (_priced.Rows != rows || _priced.Squares != squares || _priced.Targets != targets)
         {
             long before = _recorder.Flops;
             _pass.Train(_recorder, _workspace, batch, 1, _options.Dropout, 0, null);
-            _priced = (batch.B, batch.T, targets, _recorder.Flops - before);
+            _priced = (rows, squares, targets, _recorder.Flops - before);
         }
 
         return _priced.Flops;
@@ -187,7 +194,7 @@ public sealed class Trainer : IDisposable
     private WorkspacePlan Plan(IStepObserver? observer)
     {
         var workspace = Workspace.Record();
-        _pass.Train(_recorder, workspace, new Batch(_maxB, _maxT) { B = _maxB, T = _maxT }, 1, _options.Dropout, 0, observer);
+        _pass.Train(_recorder, workspace, Batch.Full(_maxB, _maxT), 1, _options.Dropout, 0, observer);
         observer?.OnGradients(_recorder, workspace, Model);
         workspace.Rent<float>(2); // norm
         return workspace.Plan();

@@ -89,24 +89,29 @@ public sealed class GoldenForwardBackward : IDisposable
         public Dictionary<string, float[]> Gates { get; } = [];
 
         public void OnForward(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> h,
-            DeviceSpan<int> lengths, int B, int T) { }
+            SequenceRows rows) { }
 
         public void OnBackwardFfn(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> h, DeviceSpan<float> dh,
-            DeviceSpan<int> lengths, int B, int T) => Record(backend, workspace, layer, "channels", h, dh, lengths, B, T, model.Layers[layer].Spec.FfnWidth, 1);
+            SequenceRows rows) => Record(backend, workspace, layer, "channels", h, dh, rows, model.Layers[layer].Spec.FfnWidth, 1);
 
         public void OnBackwardAttention(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> d_o,
-            DeviceSpan<int> lengths, int B, int T) =>
-            Record(backend, workspace, layer, "heads", o, d_o, lengths, B, T, model.Layers[layer].Spec.QueryHeads, model.Layers[layer].Spec.HeadSize);
+            SequenceRows rows) =>
+            Record(backend, workspace, layer, "heads", o, d_o, rows, model.Layers[layer].Spec.QueryHeads, model.Layers[layer].Spec.HeadSize);
 
         public void OnGradients(IComputeBackend backend, Workspace workspace, Model observed) => Assert.Same(model, observed);
 
         private void Record(IComputeBackend backend, Workspace workspace, int layer, string what, DeviceSpan<float> x, DeviceSpan<float> dx,
-            DeviceSpan<int> lengths, int B, int T, int G, int D)
+            SequenceRows rows, int G, int D)
         {
-            var gates = workspace.Rent<float>(B * G);
+            var gates = workspace.Rent<float>(rows.Sequences * G);
             var score = workspace.Rent<float>(G);
             backend.Fill(score, 0);
-            backend.TaylorImportance(score, gates, x, dx, lengths, B, T, G, D);
+            foreach (var run in rows.Runs)
+            {
+                backend.TaylorImportance(score, gates.Slice(run.Sequence * G, run.Sequences * G), rows.Of(run, x), rows.Of(run, dx), rows.LengthsOf(run),
+                    run.Sequences, run.Length, G, D);
+            }
+
             Gates[$"gate_grad.{ModelNames.Layer(model.Spec.Family, layer)}.{what}"] = backend.Read(gates);
             workspace.Release(score);
             workspace.Release(gates);

@@ -2,6 +2,7 @@ using CsCheck;
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Engine.Pruning;
+using FedSpine.Engine.Training;
 using FedSpine.Kernels;
 using FedSpine.Kernels.Host;
 using FedSpine.Kernels.Memory;
@@ -39,8 +40,8 @@ public sealed class CriteriaTests : IDisposable
             {
                 var layer = model.Spec.Layers[l];
                 var (o, d_o, h, dh) = (run.Random(B * T * layer.QuerySize), run.Random(B * T * layer.QuerySize), run.Random(B * T * layer.FfnWidth), run.Random(B * T * layer.FfnWidth));
-                criterion.OnBackwardFfn(_backend, run.Workspace, l, h.Device, dh.Device, run.Lengths, B, T);
-                criterion.OnBackwardAttention(_backend, run.Workspace, l, o.Device, d_o.Device, run.Lengths, B, T);
+                criterion.OnBackwardFfn(_backend, run.Workspace, l, h.Device, dh.Device, SequenceRows.Padded(run.Lengths, T));
+                criterion.OnBackwardAttention(_backend, run.Workspace, l, o.Device, d_o.Device, SequenceRows.Padded(run.Lengths, T));
                 run.Expected.Add((
                     Grouped(Gates(o.Host, d_o.Host, layer.QueryHeads, layer.HeadSize), layer.KeyValueHeads),
                     Gates(h.Host, dh.Host, layer.FfnWidth, 1)));
@@ -64,7 +65,7 @@ public sealed class CriteriaTests : IDisposable
             {
                 var layer = model.Spec.Layers[l];
                 var (o, h) = (run.Random(B * T * layer.QuerySize), run.Random(B * T * layer.FfnWidth));
-                criterion.OnForward(_backend, run.Workspace, l, o.Device, h.Device, run.Lengths, B, T);
+                criterion.OnForward(_backend, run.Workspace, l, o.Device, h.Device, SequenceRows.Padded(run.Lengths, T));
                 run.Expected.Add((
                     Grouped(Fluctuation(o.Host, model.Layers[l].Output), layer.KeyValueHeads),
                     Fluctuation(h.Host, model.Layers[l].Down)));

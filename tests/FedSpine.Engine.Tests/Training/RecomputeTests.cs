@@ -115,13 +115,13 @@ public sealed class RecomputeTests : IDisposable
         public List<(string Call, int Layer, float Sum)> Seen { get; } = [];
 
         public void OnForward(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> h,
-            DeviceSpan<int> lengths, int B, int T) => Add(backend, "forward", layer, o, h);
+            SequenceRows rows) => Add(backend, "forward", layer, o, h);
 
         public void OnBackwardFfn(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> h, DeviceSpan<float> dh,
-            DeviceSpan<int> lengths, int B, int T) => Add(backend, "ffn", layer, h, dh);
+            SequenceRows rows) => Add(backend, "ffn", layer, h, dh);
 
         public void OnBackwardAttention(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> d_o,
-            DeviceSpan<int> lengths, int B, int T) => Add(backend, "attention", layer, o, d_o);
+            SequenceRows rows) => Add(backend, "attention", layer, o, d_o);
 
         public void OnGradients(IComputeBackend backend, Workspace workspace, Model model) { }
 

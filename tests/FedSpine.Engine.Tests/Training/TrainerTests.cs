@@ -184,7 +184,7 @@ public sealed class TrainerTests : IDisposable
         ModelInitializer.Initialize(model, 3);
         using var trainer = new Trainer(model, new TrainingOptions(), 4, 64);
         var cost = StepCost.Training(spec, Trainable.Adapter, TinyModels.Lora, 4, 64);
-        Assert.Equal(cost.Flops, trainer.Step(TinyModels.Batch(spec, 3, 64, 1, 1, 1)).Flops);
+        Assert.Equal(cost.Flops, trainer.Step(TinyModels.Batch(spec, 3, 64, 64, 64, 64)).Flops);
         Assert.Equal(cost.ModelBytes, model.Bytes);
         Assert.InRange(trainer.ActivationBytes, cost.ActivationBytes, cost.ActivationBytes + 64);
         using var inference = new Inference(model, 4, 64);
