@@ -1,6 +1,6 @@
 using FedSpine.Engine.Models;
 
-namespace FedSpine.Bench.Steps;
+namespace FedSpine.Bench.Workloads;
 
 /// <summary>
 /// The operations that a step cannot do without, a multiply-add counting two: forward and input gradients of the blocks' frozen
