@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using FedSpine.Bench;
+using FedSpine.Bench.Gating;
 using FedSpine.Bench.Steps;
 using FedSpine.Engine;
 
@@ -13,6 +14,10 @@ if (args.Length == 0)
           step [--json] [--model roberta-base|llama-110m|llama-1b] [--batch N] [--length N] [--rank N] [--steps N] [--threads N]
                [--pruned RATIO] [--recompute none|attention|full] [--base f32|bf16|q8_0]
                              a LoRA training step and a forward pass beside OpenBLAS's rate, and the memory that they need
+          gate [--baseline FILE] [--update] [--out FILE] [--only NAME] [--rounds N]
+                             a short suite; fails on more managed bytes, or on times beyond the noise of this machine's baseline
+          compare A.json B.json
+                             what changed between two runs of the gate, and whether the rounds bear it out
           fuzz [--count N] [--seed N] [--only PARSER]
                              damaged files for every parser of user files; fails where one crashes, hangs or grows
           decode [--json]    decoding beside the memory's read bandwidth, in turn
@@ -34,6 +39,10 @@ try
             return StepCommand.RunTimes(args[1..]);
         case "step-memory":
             return StepCommand.RunMemory(args[1..]);
+        case "gate":
+            return GateCommand.Run(args[1..]);
+        case "compare":
+            return CompareCommand.Run(args[1..]);
         case "fuzz":
             return FuzzCommand.Run(args);
         case "decode" when args is ["decode"] or ["decode", "--json"]:
