@@ -24,10 +24,14 @@ internal sealed record GateFile(Machine Machine, IReadOnlyList<GateMeasurement> 
         }
     }
 
+    /// <summary>One line a case, so that a changed baseline reads well in a diff.</summary>
     public void Write(string path)
     {
+        var lines = new JsonSerializerOptions(BenchJson.Options) { WriteIndented = false };
+        string cases = string.Join(",\n    ", Cases.Select(c => JsonSerializer.Serialize(c, lines)));
+        string text = $"{{\n  \"machine\": {JsonSerializer.Serialize(Machine, lines)},\n  \"cases\": [\n    {cases}\n  ]\n}}\n";
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        File.WriteAllText(path + ".new", BenchJson.Write(this) + "\n");
+        File.WriteAllText(path + ".new", text);
         File.Move(path + ".new", path, overwrite: true);
     }
 
