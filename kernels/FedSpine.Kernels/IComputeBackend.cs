@@ -4,7 +4,7 @@ using FedSpine.Kernels.Memory;
 namespace FedSpine.Kernels;
 
 /// <summary>
-/// The whole of what a device must be able to do. Outputs come first, matrices are row-major float32, B, T, H, D as in the papers.
+/// The whole of what a device must be able to do. Outputs come first, matrices are row-major float32 (weights: <see cref="WeightType"/>), B, T, H, D as in the papers.
 /// Operators run in call order; results are visible to the host after <see cref="Synchronize"/> or <see cref="Download{T}"/>.
 /// An output never overlaps an input unless the operator's remark allows it. Results do not depend on the number of threads.
 /// </summary>
@@ -16,6 +16,9 @@ public interface IComputeBackend : IDisposable
 
     /// <summary>Whether the operator can run here on elements of <paramref name="type"/> (for Map: on the formula given).</summary>
     bool Supports(Operator op, Type type);
+
+    /// <summary>Whether the operator takes a weight of <paramref name="type"/> here: Linear, Embedding (forward), GatherRows, SquareSums, LoraImportance.</summary>
+    bool Supports(Operator op, WeightType type);
 
     /// <summary>A zeroed block of device memory. The caller disposes it.</summary>
     Arena Allocate(long bytes);
@@ -53,7 +56,7 @@ public interface IComputeBackend : IDisposable
 
     /// <summary>
     /// dx (rows, In) = dy W + s (dy B) A (+= when <paramref name="accumulate"/>; dx absent: not formed). Adds to the gradients
-    /// that are present: dA += s (dy B)^T x, dB += s dy^T xa, dW += dy^T x, dbias += column sums of dy.
+    /// that are present: dA += s (dy B)^T x, dB += s dy^T xa, dW += dy^T x (float32 weights only), dbias += column sums of dy.
     /// <paramref name="dyb"/> (rows, Rank) is scratch, absent when Rank is 0.
     /// </summary>
     void LinearBackward(DeviceSpan<float> dx, in LinearGradients dw, DeviceSpan<float> dyb, DeviceSpan<float> dy, DeviceSpan<float> x,
@@ -108,7 +111,7 @@ public interface IComputeBackend : IDisposable
     void Rope(DeviceSpan<float> x, DeviceSpan<float> table, int B, int T, int H, int D, bool inverse = false);
 
     /// <summary>y (rows, D) = table[ids] (+= when <paramref name="accumulate"/>). An id outside the table throws on the host backend.</summary>
-    void EmbeddingForward(DeviceSpan<float> y, DeviceSpan<int> ids, DeviceSpan<float> table, int rows, int D, bool accumulate = false);
+    void EmbeddingForward(DeviceSpan<float> y, DeviceSpan<int> ids, WeightSpan table, int rows, int D, bool accumulate = false);
 
     /// <summary>dtable[ids[r]] += dy[r], rows in order.</summary>
     void EmbeddingBackward(DeviceSpan<float> dtable, DeviceSpan<int> ids, DeviceSpan<float> dy, int rows, int D);
@@ -131,8 +134,8 @@ public interface IComputeBackend : IDisposable
     /// <summary>y = x * keep / (1 - rate), keep drawn per element from a counter-based generator: the same seed gives the same mask, so the backward pass is the same call on dy. y may be x.</summary>
     void Dropout(DeviceSpan<float> y, DeviceSpan<float> x, float rate, ulong seed);
 
-    /// <summary>y (rows.Length, D) = x[rows].</summary>
-    void GatherRows(DeviceSpan<float> y, DeviceSpan<float> x, DeviceSpan<int> rows, int D);
+    /// <summary>y (rows.Length, D) = x[rows], as stored: both are of one type.</summary>
+    void GatherRows(WeightSpan y, WeightSpan x, DeviceSpan<int> rows, int D);
 
     /// <summary>y (M, columns.Length) = x[:, columns], x (M, D).</summary>
     void GatherColumns(DeviceSpan<float> y, DeviceSpan<float> x, DeviceSpan<int> columns, int M, int D);
@@ -151,7 +154,7 @@ public interface IComputeBackend : IDisposable
     void ColumnMoments(DeviceSpan<float> count, DeviceSpan<float> mean, DeviceSpan<float> m2, DeviceSpan<float> x, DeviceSpan<int> lengths, int B, int T, int C);
 
     /// <summary>y = sums of squares of x (M, N) per row (y (M)) or per column (y (N)).</summary>
-    void SquareSums(DeviceSpan<float> y, DeviceSpan<float> x, int M, int N, MatrixAxis axis);
+    void SquareSums(DeviceSpan<float> y, WeightSpan x, int M, int N, MatrixAxis axis);
 
     /// <summary>
     /// LoRA-gradient importance (LoRAPrune, arXiv 2305.18403): G = dB A + B dA - dB dA, I = (G * (W + s B A))^2, score = sums of I per

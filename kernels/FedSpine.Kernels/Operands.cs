@@ -33,10 +33,10 @@ public readonly record struct MatMulShape(MatMulLayout Layout, int M, int N, int
 
 /// <summary>
 /// A linear layer's operands. y = x W^T + bias + s (x A^T) B^T, with x (rows, In), W (Out, In), A (Rank, In), B (Out, Rank).
-/// Rank 0 means no adapter (A and B absent). Bias may be absent.
+/// Rank 0 means no adapter (A and B absent). Bias may be absent. A weight that is not float32 is frozen: it has no gradient.
 /// </summary>
 public readonly record struct LinearOperands(
-    DeviceSpan<float> Weight, // (Out, In)
+    WeightSpan Weight,        // (Out, In), of any type
     DeviceSpan<float> Bias,   // (Out) or absent
     DeviceSpan<float> A,      // (Rank, In) or absent
     DeviceSpan<float> B,      // (Out, Rank) or absent

@@ -16,6 +16,8 @@ public sealed class RecordingBackend : IComputeBackend
 
     public bool Supports(Operator op, Type type) => true;
 
+    public bool Supports(Operator op, WeightType type) => true;
+
     public Arena Allocate(long bytes) => new EmptyArena(bytes);
 
     public void Upload<T>(DeviceSpan<T> destination, ReadOnlySpan<T> source) where T : unmanaged { }
@@ -90,7 +92,7 @@ public sealed class RecordingBackend : IComputeBackend
 
     public void Rope(DeviceSpan<float> x, DeviceSpan<float> table, int B, int T, int H, int D, bool inverse = false) => Flops += 3L * x.Length;
 
-    public void EmbeddingForward(DeviceSpan<float> y, DeviceSpan<int> ids, DeviceSpan<float> table, int rows, int D, bool accumulate = false) =>
+    public void EmbeddingForward(DeviceSpan<float> y, DeviceSpan<int> ids, WeightSpan table, int rows, int D, bool accumulate = false) =>
         Flops += accumulate ? (long)rows * D : 0;
 
     public void EmbeddingBackward(DeviceSpan<float> dtable, DeviceSpan<int> ids, DeviceSpan<float> dy, int rows, int D) => Flops += (long)rows * D;
@@ -105,7 +107,7 @@ public sealed class RecordingBackend : IComputeBackend
 
     public void Dropout(DeviceSpan<float> y, DeviceSpan<float> x, float rate, ulong seed) => Flops += x.Length;
 
-    public void GatherRows(DeviceSpan<float> y, DeviceSpan<float> x, DeviceSpan<int> rows, int D) { }
+    public void GatherRows(WeightSpan y, WeightSpan x, DeviceSpan<int> rows, int D) { }
 
     public void GatherColumns(DeviceSpan<float> y, DeviceSpan<float> x, DeviceSpan<int> columns, int M, int D) { }
 
@@ -115,7 +117,7 @@ public sealed class RecordingBackend : IComputeBackend
     public void ColumnMoments(DeviceSpan<float> count, DeviceSpan<float> mean, DeviceSpan<float> m2, DeviceSpan<float> x, DeviceSpan<int> lengths, int B, int T, int C) =>
         Flops += 4L * x.Length;
 
-    public void SquareSums(DeviceSpan<float> y, DeviceSpan<float> x, int M, int N, MatrixAxis axis) => Flops += 2L * x.Length;
+    public void SquareSums(DeviceSpan<float> y, WeightSpan x, int M, int N, MatrixAxis axis) => Flops += 2L * x.Length;
 
     public void LoraImportance(DeviceSpan<float> score, in LinearOperands w, DeviceSpan<float> dA, DeviceSpan<float> dB, MatrixAxis axis) =>
         Flops += (8L * w.Rank + 5) * w.In * w.Out;

@@ -11,6 +11,7 @@ using FedSpine.Engine.Text;
 using FedSpine.Engine.Training;
 using FedSpine.Federated.Reporting;
 using FedSpine.Kernels.Host;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Cli;
 
@@ -33,7 +34,7 @@ internal sealed class EvaluateVerb : IVerb
         _terminal = terminal;
         Groups =
         [
-            (ModelChoice.Group, [.. _model.All, _task]),
+            (ModelChoice.Group, [.. _model.All, _model.Base, _task]),
             (DataChoice.Group, [_data, .. _columns.All, _context, _length, _batch]),
             (CommonOptions.Group, [.. Common.All]),
         ];
@@ -52,6 +53,7 @@ internal sealed class EvaluateVerb : IVerb
     public IReadOnlyList<(string CommandLine, string Purpose)> Examples { get; } =
     [
         ("fedspine evaluate --model llama --data story.txt --context 256", "perplexity, comparable with llama.cpp's"),
+        ("fedspine evaluate --model llama --data story.txt --context 64 --base q8_0", "the same with the weights in 8 bits"),
         ("fedspine evaluate --model roberta-base --adapter tuned --data dev.tsv", "a classifier that was tuned with finetune"),
     ];
 
@@ -74,6 +76,7 @@ internal sealed class EvaluateVerb : IVerb
         {
             Head = task == TaskKind.CausalLm ? ModelHead.CausalLm : ModelHead.SequenceClassification,
             Adapter = parsed.GetValue(_model.Adapter),
+            BaseType = parsed.GetValue(_model.Base) ?? WeightType.F32,
         }, backend);
         if (model.Initialised.Count > 0 && parsed.GetValue(_model.Adapter) is null)
             throw InputException.InFile(path, $"has no trained classifier ({string.Join(", ", model.Initialised)} are not in it): tune it first");
@@ -145,7 +148,7 @@ internal sealed class EvaluateVerb : IVerb
         }
 
         Array.Sort(times);
-        var cost = StepCost.Inference(model.Spec, model.Lora, 1, length);
+        var cost = StepCost.Inference(model.Spec, model.Lora, 1, length, model.BaseType);
         json["seconds"] = seconds;
         json["tokensPerSecond"] = tokens / seconds;
         json["length"] = length;
@@ -153,6 +156,7 @@ internal sealed class EvaluateVerb : IVerb
         json["flops"] = cost.Flops;
         json["parameters"] = model.ParameterCount;
         json["ratio"] = PruningRatio.Of(model);
+        json["base"] = model.BaseType.Label();
         json["modelBytes"] = model.Bytes;
         json["activationBytes"] = cost.ActivationBytes;
         json["peakRssBytes"] = Process.GetCurrentProcess().PeakWorkingSet64;
@@ -179,6 +183,6 @@ internal sealed class EvaluateVerb : IVerb
         }
 
         output.WriteLine($"  {Units.Count(Of("parameters"))} weights{(Of("ratio") > 0 ? $", {Units.Percent(Of("ratio"))} of the blocks pruned away" : "")}; {Units.Count(Of("flops"))}FLOP and {Units.Significant(1000 * Of("latencySeconds"))} ms a sequence of {json["length"]} tokens (batch 1)");
-        output.WriteLine($"  {Units.Count(Of("tokensPerSecond"))} tokens/s over the data; peak memory {Units.Bytes(Of("peakRssBytes"))}");
+        output.WriteLine($"  {Units.Count(Of("tokensPerSecond"))} tokens/s over the data; weights {Units.Bytes(Of("modelBytes"))} ({json["base"]}), peak memory {Units.Bytes(Of("peakRssBytes"))}");
     }
 }

@@ -8,6 +8,7 @@ using FedSpine.Engine.Models;
 using FedSpine.Engine.Text;
 using FedSpine.Federated.Reporting;
 using FedSpine.Kernels.Host;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Cli;
 
@@ -26,7 +27,7 @@ internal sealed class GenerateVerb : IVerb
         _terminal = terminal;
         Groups =
         [
-            (ModelChoice.Group, _model.All),
+            (ModelChoice.Group, [.. _model.All, _model.Base]),
             ("Prompt", [_prompt, _promptFile, _context]),
             .. _settings.GroupBy(s => s.Heading).Select(g => (g.Key, (IReadOnlyList<Option>)[.. g.Select(s => s.Option)])),
             (CommonOptions.Group, [.. Common.All]),
@@ -49,6 +50,7 @@ internal sealed class GenerateVerb : IVerb
         ("fedspine generate --model llama --prompt \"Once upon a time\"", "a text, drawn at random from a fixed seed"),
         ("fedspine generate --model llama --prompt-file prompt.txt --temperature 0", "the likeliest text"),
         ("fedspine generate --model llama --adapter runs/finetune-001 --prompt One", "with an adapter, kept apart from the weights"),
+        ("fedspine generate --model llama --prompt One --base q8_0", "with the weights in 8 bits: less to read for every token"),
     ];
 
     public int Run(ParseResult parsed, CancellationToken cancel)
@@ -70,7 +72,11 @@ internal sealed class GenerateVerb : IVerb
             throw new InputException($"--context {n}: expected 1 to {spec.MaxLength}, what the model's positions allow");
 
         using var backend = HostBackend.Create(Common.ThreadCount(parsed));
-        var (loaded, tokenizer) = _model.Load(parsed, backend, new LoadOptions { Head = ModelHead.CausalLm });
+        var (loaded, tokenizer) = _model.Load(parsed, backend, new LoadOptions
+        {
+            Head = ModelHead.CausalLm,
+            BaseType = parsed.GetValue(_model.Base) ?? WeightType.F32,
+        });
         using var model = loaded.Model;
         using var generator = new TextGenerator(model, tokenizer, context);
         if (prompt is null)

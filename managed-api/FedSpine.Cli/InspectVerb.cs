@@ -7,6 +7,7 @@ using FedSpine.Engine.Hub;
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Federated.Reporting;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Cli;
 
@@ -29,7 +30,7 @@ internal sealed class InspectVerb : IVerb
         Groups =
         [
             ("What to look at", [.. _model.All, _run]),
-            ("How", [_batch, _length, _rank, _out]),
+            ("How", [_batch, _length, _rank, _model.Base, _out]),
             (CommonOptions.Group, [.. Common.All]),
         ];
     }
@@ -62,7 +63,7 @@ internal sealed class InspectVerb : IVerb
         int batch = AtLeastOne(parsed, _batch) ?? DefaultBatch, rank = AtLeastOne(parsed, _rank) ?? DefaultRank;
         var models = new List<(string Title, ModelOutline Model)>();
         var (json, lines) = run is not null ? RunInspection.Of(run, models)
-            : model is not null ? OfModel(model, adapter, batch, AtLeastOne(parsed, _length), rank, models)
+            : model is not null ? OfModel(model, adapter, batch, AtLeastOne(parsed, _length), rank, parsed.GetValue(_model.Base) ?? WeightType.F32, models)
             : OfAdapter(adapter!);
 
         if (parsed.GetValue(_out) is { } picture)
@@ -87,7 +88,8 @@ internal sealed class InspectVerb : IVerb
         var n => n,
     };
 
-    private static (JsonObject Json, List<string> Lines) OfModel(string path, string? adapter, int batch, int? length, int rank, List<(string, ModelOutline)> models)
+    private static (JsonObject Json, List<string> Lines) OfModel(string path, string? adapter, int batch, int? length, int rank, WeightType baseType,
+        List<(string, ModelOutline)> models)
     {
         var outline = ModelOutline.Read(path);
         var spec = outline.Config.Spec;
@@ -99,7 +101,7 @@ internal sealed class InspectVerb : IVerb
             lora = peft.Lora;
         }
 
-        var costs = InspectCosts.Of(spec, lora, batch, length, rank);
+        var costs = InspectCosts.Of(spec, lora, batch, length, rank, baseType);
         double gone = 1 - (double)outline.Prunable / outline.PrunableBase;
         List<string> lines =
         [

@@ -3,6 +3,7 @@ using FedSpine.Engine;
 using FedSpine.Engine.Formats;
 using FedSpine.Engine.Text;
 using FedSpine.Kernels;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Cli;
 
@@ -15,12 +16,18 @@ internal sealed class ModelChoice
 
     public Option<string?> Adapter { get; } = CreateAdapter();
 
+    /// <summary>For the verbs that compute with the model; not among <see cref="All"/>.</summary>
+    public Option<WeightType?> Base { get; } = CreateBase();
+
     public IReadOnlyList<Option> All => [Model, Adapter];
 
     public static Option<string?> CreateModel() =>
         OptionKinds.ModelPath("--model", "Hugging Face folder, GGUF file of a LLaMA-family model, or a model on the Hub (OWNER/NAME@REVISION for a branch, tag or commit)");
 
     public static Option<string?> CreateAdapter() => OptionKinds.ModelPath("--adapter", "PEFT folder with a LoRA adapter for it, or one on the Hub");
+
+    public static Option<WeightType?> CreateBase() => OptionKinds.Choice("--base", "how the large frozen matrices are kept in memory: 4 bytes a weight, 2, or a little over 1 (default: f32)",
+        ("f32", WeightType.F32), ("bf16", WeightType.BF16), ("q8_0", WeightType.Q8_0));
 
     /// <summary>Where the model is on disk.</summary>
     /// <exception cref="InputException">--model is not given.</exception>

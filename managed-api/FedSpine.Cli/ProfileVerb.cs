@@ -10,6 +10,7 @@ using FedSpine.Engine.Profiling;
 using FedSpine.Engine.Training;
 using FedSpine.Federated.Reporting;
 using FedSpine.Kernels.Host;
+using FedSpine.Kernels.Memory;
 using FedSpine.Kernels.Profiling;
 
 namespace FedSpine.Cli;
@@ -42,7 +43,7 @@ internal sealed class ProfileVerb : IVerb
         _terminal = terminal;
         Groups =
         [
-            (ModelChoice.Group, [.. _model.All]),
+            (ModelChoice.Group, [.. _model.All, _model.Base]),
             ("Work", [_work, _batch, _length, _rank, _steps]),
             ("Output", [_out, _trace]),
             (CommonOptions.Group, [.. Common.All]),
@@ -77,6 +78,7 @@ internal sealed class ProfileVerb : IVerb
         using var model = LanguageModel.Load(_model.Path(parsed), new LoadOptions
         {
             Adapter = adapter,
+            BaseType = parsed.GetValue(_model.Base) ?? WeightType.F32,
             Lora = adapter is null && work == Work.Train ? new LoraSpec(rank, 2 * rank, LoraSpec.AllLinears) : null,
             Trainable = work == Work.Train ? Trainable.Adapter : Trainable.None,
         }, profiler);

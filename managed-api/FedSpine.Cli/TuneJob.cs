@@ -1,5 +1,7 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using FedSpine.Engine;
+using FedSpine.Engine.Formats;
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Text;
@@ -7,6 +9,7 @@ using FedSpine.Engine.Training;
 using FedSpine.Engine.Tuning;
 using FedSpine.Federated.Reporting;
 using FedSpine.Federated.Simulation;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Cli;
 
@@ -48,6 +51,9 @@ internal sealed record TuneJob
 
     /// <summary>Every weight is trained, and there is no adapter.</summary>
     public bool AllWeights { get; init; }
+
+    /// <summary>How the large frozen matrices are kept in memory.</summary>
+    public WeightType Base { get; init; }
 
     public double Ratio { get; init; }
 
@@ -119,13 +125,21 @@ internal sealed record TuneJob
             throw new InputException($"--one-shot {OneShot}: expected at least 1 batch");
         if (AllWeights && Adapter is not null)
             throw new InputException("--all-weights and --adapter: an adapter is trained on frozen weights; merge it first with fedspine export");
+        if (AllWeights && Base != WeightType.F32)
+            throw new InputException($"--all-weights and --base {Base.Label()}: weights that are trained must be f32");
         _ = Lora;
     }
 }
 
+/// <summary>q8_0, as ggml and the command line spell it.</summary>
+internal sealed class SnakeCase<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) where T : struct, Enum;
+
 /// <summary>How a job looks in its file.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true,
-    Converters = [typeof(KebabCase<TaskKind>), typeof(KebabCase<DataFormat>), typeof(KebabCase<DataEncoding>), typeof(KebabCase<Recompute>)])]
+    Converters =
+    [
+        typeof(KebabCase<TaskKind>), typeof(KebabCase<DataFormat>), typeof(KebabCase<DataEncoding>), typeof(KebabCase<Recompute>), typeof(SnakeCase<WeightType>),
+    ])]
 [JsonSerializable(typeof(TuneJob))]
 internal sealed partial class TuneJson : JsonSerializerContext;

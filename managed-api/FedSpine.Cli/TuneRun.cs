@@ -10,6 +10,7 @@ using FedSpine.Engine.Training;
 using FedSpine.Engine.Tuning;
 using FedSpine.Federated.Reporting;
 using FedSpine.Kernels.Host;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Cli;
 
@@ -33,6 +34,7 @@ internal sealed class TuneRun(TuneJob job, TuneFolder folder, bool pruning, int 
             Head = task == TaskKind.CausalLm ? ModelHead.CausalLm : ModelHead.SequenceClassification,
             Labels = records?.Labels,
             Adapter = job.Adapter,
+            BaseType = job.Base,
             Lora = job.Adapter is not null || job.AllWeights || blind ? null : job.Lora,
             Trainable = blind ? Trainable.None : job.AllWeights ? Trainable.All : Trainable.Adapter,
             Seed = job.Seed,
@@ -92,9 +94,9 @@ internal sealed class TuneRun(TuneJob job, TuneFolder folder, bool pruning, int 
     /// <exception cref="InputException">The weights and the process alone exceed the budget.</exception>
     private void RequireRoomForWeights(long budget)
     {
-        long weights = StepCost.Inference(ModelSource.ReadConfig(job.Model!).Spec, null, 1, 1).ModelBytes;
+        long weights = StepCost.Inference(ModelSource.ReadConfig(job.Model!).Spec, null, 1, 1, job.Base).ModelBytes;
         if (weights + MemoryPlan.ProcessBytes > budget)
-            throw new InputException($"--memory {ByteSize.Format(budget)}: the weights alone take {ByteSize.Format(weights)}, the process {ByteSize.Format(MemoryPlan.ProcessBytes)}");
+            throw new InputException($"--memory {ByteSize.Format(budget)}: the weights alone take {ByteSize.Format(weights)}, the process {ByteSize.Format(MemoryPlan.ProcessBytes)}{(job.Base == WeightType.Q8_0 || job.AllWeights ? "" : "; --base bf16 or q8_0 keeps them smaller")}");
     }
 
     private static void Describe(IStepDisplay display, LanguageModel model, TaskData? data)
@@ -103,7 +105,7 @@ internal sealed class TuneRun(TuneJob job, TuneFolder folder, bool pruning, int 
             display.Note($"{Units.Count(data.Train.Count)} training and {Units.Count(data.Test.Count)} test examples, at most {data.MaxLength} tokens each");
         var m = model.Model;
         string trainable = m.Trainable == Trainable.None ? "" : $", {Units.Count(m.Parameters.Where(p => p.Trainable).Sum(p => (long)p.Length))} trainable";
-        display.Note($"{m.Spec.Summary}, {Units.Count(m.ParameterCount)} weights{trainable}");
+        display.Note($"{m.Spec.Summary}, {Units.Count(m.ParameterCount)} weights{trainable}, {Units.Bytes(m.Bytes)} in memory{(m.BaseType == WeightType.F32 ? "" : $" with a base of {m.BaseType.Label()}")}");
         if (model.Initialised.Count > 0)
             display.Note($"new, not in the checkpoint: {string.Join(", ", model.Initialised)}");
     }
@@ -133,6 +135,8 @@ internal sealed class TuneRun(TuneJob job, TuneFolder folder, bool pruning, int 
             ["flops"] = result?.Flops ?? 0,
             ["wallSeconds"] = result?.Seconds ?? seconds,
             ["peakRssBytes"] = Process.GetCurrentProcess().PeakWorkingSet64,
+            ["base"] = model.BaseType.Label(),
+            ["modelBytes"] = model.Bytes,
             ["seed"] = job.Seed,
         };
     }

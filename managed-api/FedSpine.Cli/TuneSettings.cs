@@ -2,6 +2,7 @@ using FedSpine.Engine.Pruning;
 using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Text;
 using FedSpine.Engine.Training;
+using FedSpine.Kernels.Memory;
 using static FedSpine.Cli.OptionKinds;
 
 namespace FedSpine.Cli;
@@ -18,6 +19,7 @@ internal static class TuneSettings
     [
         new Setting<TuneJob, string?>(ModelChoice.CreateModel(), Data, (o, v) => o with { Model = v }),
         new Setting<TuneJob, string?>(ModelChoice.CreateAdapter(), Data, (o, v) => o with { Adapter = v }),
+        new Setting<TuneJob, WeightType?>(ModelChoice.CreateBase(), Data, (o, v) => o with { Base = v!.Value }),
         new Setting<TuneJob, string?>(FilePath("--data", "FILE", "training data: TSV, CSV, JSONL or plain text"), Data,
             (o, v) => o with { Data = v }),
         new Setting<TuneJob, string?>(FilePath("--eval-data", "FILE", "test data (default: a tenth of the training data is held out)"), Data,

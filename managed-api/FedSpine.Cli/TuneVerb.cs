@@ -36,6 +36,7 @@ internal sealed class TuneVerb : IVerb
         ("fedspine finetune --model roberta-base --data train.tsv --eval-data dev.tsv --epochs 3 --out tuned", "a classifier"),
         ("fedspine finetune --model llama --data story.txt --steps 50 --rank 8", "a language model on plain text"),
         ("fedspine finetune --model llama --data questions.jsonl --length 256 --out answers", "prompts with answers, of which the answers are learned"),
+        ("fedspine finetune --model llama --data story.txt --steps 50 --base q8_0", "with the frozen weights in 8 bits, a quarter of the memory"),
         ("fedspine finetune --resume runs/finetune-001", "go on after Ctrl-C"));
 
     public static TuneVerb Prune(Terminal terminal) => new(terminal, pruning: true, new Command("prune",

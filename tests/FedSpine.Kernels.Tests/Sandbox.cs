@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using FedSpine.Kernels.Memory;
+using FedSpine.Kernels.Tests.Reference;
 
 namespace FedSpine.Kernels.Tests;
 
@@ -23,6 +25,15 @@ public sealed class Sandbox(IComputeBackend backend) : IDisposable
 
     /// <summary>A buffer that the operator must not change.</summary>
     public DeviceSpan<float> Input(string name, float[] values) => Add(name, values, null, 0, 0);
+
+    /// <summary>A weight that the operator must not change, stored as <paramref name="type"/> says.</summary>
+    public WeightSpan Weight(string name, float[] values, WeightType type, int columns)
+    {
+        var bytes = WeightReference.Encode(values, type, columns);
+        Array.Resize(ref bytes, (bytes.Length + sizeof(float) - 1) / sizeof(float) * sizeof(float));
+        var span = Input(name, MemoryMarshal.Cast<byte, float>(bytes).ToArray());
+        return new WeightSpan(type, span.Arena, span.ByteOffset, values.Length);
+    }
 
     /// <summary>
     /// A buffer that must end up as expected, to a tolerance relative to its largest value, or to <paramref name="floor"/> where

@@ -79,7 +79,7 @@ public static partial class ModelFolder
         var sum = new double[linear.In];
         return new TensorSource(linear.Weight.Name, [linear.Out, linear.In], (start, rows, destination) =>
         {
-            model.Backend.Download(destination, linear.Weight.Value.Slice(start * linear.In, rows * linear.In));
+            linear.Weight.Read(model.Backend, start, destination[..(rows * linear.In)]);
             a ??= linear.A!.Download(model.Backend);
             b ??= linear.B!.Download(model.Backend);
             for (int i = 0; i < rows; i++)

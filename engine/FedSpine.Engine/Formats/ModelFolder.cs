@@ -1,6 +1,7 @@
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Kernels;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Engine.Formats;
 
@@ -11,6 +12,12 @@ public sealed record LoadOptions
     public ModelHead? Head { get; init; }
 
     public Trainable Trainable { get; init; }
+
+    /// <summary>
+    /// How the blocks' matrices, the word table and the vocabulary projection are kept in memory; other than float32, they stay frozen.
+    /// Tensors are converted one after another: there is never a float32 copy of the model.
+    /// </summary>
+    public WeightType BaseType { get; init; }
 
     /// <summary>New adapters, initialised from <see cref="Seed"/>. Not together with <see cref="Adapter"/>.</summary>
     public LoraSpec? Lora { get; init; }
@@ -51,11 +58,11 @@ public static partial class ModelFolder
         {
             var lora = adapter?.Lora ?? options.Lora;
             // Declared and compared first: a config that lies about sizes must fail before memory is asked for.
-            var declared = Declare(spec, options.Trainable, lora);
+            var declared = Declare(spec, options.Trainable, lora, options.BaseType);
             var plan = new TensorPlan(checkpoint, config, spec, newLabels);
             plan.Match(declared);
             adapter?.Check(declared);
-            var model = Model.Create(backend, spec, options.Trainable, lora, config.BaseLayers, config.Kept);
+            var model = Model.Create(backend, spec, options.Trainable, lora, config.BaseLayers, config.Kept, options.BaseType);
             try
             {
                 plan.Upload(model, options.Seed);
@@ -70,9 +77,9 @@ public static partial class ModelFolder
         }
     }
 
-    internal static IReadOnlyList<Parameter> Declare(ModelSpec spec, Trainable trainable, LoraSpec? lora)
+    internal static IReadOnlyList<Parameter> Declare(ModelSpec spec, Trainable trainable, LoraSpec? lora, WeightType baseType)
     {
-        var declaration = new ModelDeclaration(spec, trainable, lora);
+        var declaration = new ModelDeclaration(spec, trainable, lora, baseType);
         declaration.DeclareEmbeddings();
         for (int i = 0; i < spec.Layers.Count; i++)
             declaration.DeclareLayer(i);

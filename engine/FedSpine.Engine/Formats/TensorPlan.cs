@@ -46,7 +46,7 @@ internal sealed class TensorPlan(Checkpoint checkpoint, ModelConfig config, Mode
 
     public void Upload(Model model, ulong seed)
     {
-        var buffer = new float[64 * 1024];
+        var buffer = TensorUpload.Buffer(model);
         foreach (var parameter in model.Parameters)
         {
             if (!_sources.TryGetValue(parameter.Name, out string? source))

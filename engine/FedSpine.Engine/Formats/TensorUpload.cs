@@ -17,21 +17,25 @@ internal static class TensorUpload
             throw InputException.InFile(file.Path, $"tensor {tensor.Name}: dtype is {tensor.Type}, expected F32, F16 or BF16");
     }
 
-    /// <param name="buffer">Scratch; the tensor goes through it piece by piece.</param>
-    /// <exception cref="InputException">A value is NaN or infinite.</exception>
+    /// <param name="buffer">Scratch; the tensor goes through it in pieces of whole rows.</param>
+    /// <exception cref="InputException">A value is NaN or infinite, or too large for the parameter's type.</exception>
     public static void Run(IComputeBackend backend, Parameter parameter, SafetensorsFile file, SafetensorsTensor tensor, float[] buffer)
     {
-        for (int start = 0, length; start < parameter.Length; start += length)
+        int columns = parameter.Columns;
+        for (int row = 0, rows; row < parameter.Rows; row += rows)
         {
-            length = Math.Min(buffer.Length, parameter.Length - start);
-            var piece = buffer.AsSpan(0, length);
-            file.Read(tensor, start, piece);
-            int bad = FloatConversion.IndexOfBeyond(piece, float.MaxValue);
+            rows = Math.Min(buffer.Length / columns, parameter.Rows - row);
+            var piece = buffer.AsSpan(0, rows * columns);
+            file.Read(tensor, (long)row * columns, piece);
+            int bad = FloatConversion.IndexOfBeyond(piece, parameter.Type.Largest());
             if (bad >= 0)
-                throw InputException.InFile(file.Path, $"tensor {tensor.Name} contains {piece[bad]} at {Index(parameter, start + bad)}");
-            backend.Upload<float>(parameter.Value.Slice(start, length), piece);
+                throw InputException.InFile(file.Path, $"tensor {tensor.Name} contains {piece[bad]} at {Index(parameter, row * columns + bad)}{(float.IsFinite(piece[bad]) ? $", which {parameter.Type.Label()} cannot hold" : "")}");
+            parameter.Write(backend, row, piece);
         }
     }
+
+    /// <summary>Scratch for <see cref="Run"/>: a quarter of a MiB, or the longest row.</summary>
+    public static float[] Buffer(Model model) => new float[Math.Max(64 * 1024, model.Parameters.Max(p => p.Columns))];
 
     private static string Index(Parameter parameter, int i) => parameter.IsVector ? $"[{i}]" : $"[{i / parameter.Columns}, {i % parameter.Columns}]";
 }

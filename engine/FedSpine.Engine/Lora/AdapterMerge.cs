@@ -1,3 +1,4 @@
+using FedSpine.Engine.Formats;
 using FedSpine.Engine.Models;
 using FedSpine.Engine.Pruning;
 using FedSpine.Kernels;
@@ -5,9 +6,16 @@ using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Engine.Lora;
 
-/// <summary>Adds adapters to the weights they are for: W += s B A.</summary>
+/// <summary>
+/// Adds adapters to the weights they are for: W += s B A. Weights of 16 or 8 bits are summed in float32 and rounded to their type again:
+/// what the rounding drops of a small adapter is lost, so keep it apart, or write the model with <see cref="ModelFolder.Save(Model, string, SafetensorsType, bool, string?)"/>,
+/// which merges in float32 and rounds to the file's type only.
+/// </summary>
 public static class AdapterMerge
 {
+    /// <summary>Rows that are float32 at a time where the weight is not.</summary>
+    private const int PieceRows = 256;
+
     /// <summary>A copy of <paramref name="model"/> for inference: adapters merged, nothing trainable. The given model stays as it is.</summary>
     public static Model Merge(Model model)
     {
@@ -43,6 +51,28 @@ public static class AdapterMerge
         }
     }
 
-    private static void Add(IComputeBackend backend, Linear linear, DeviceSpan<float> b, DeviceSpan<float> a, int rank, float scale) =>
-        backend.MatMul(linear.Weight.Value, b, a, new MatMulShape(MatMulLayout.NN, linear.Out, linear.In, rank), scale, accumulate: true);
+    private static void Add(IComputeBackend backend, Linear linear, DeviceSpan<float> b, DeviceSpan<float> a, int rank, float scale)
+    {
+        var weight = linear.Weight;
+        if (weight.Type == WeightType.F32)
+        {
+            backend.MatMul(weight.Value, b, a, new MatMulShape(MatMulLayout.NN, linear.Out, linear.In, rank), scale, accumulate: true);
+            return;
+        }
+
+        int most = Math.Min(linear.Out, PieceRows);
+        var values = new float[most * linear.In];
+        using var arena = backend.Allocate((long)values.Length * sizeof(float));
+        for (int start = 0; start < linear.Out; start += most)
+        {
+            int rows = Math.Min(most, linear.Out - start);
+            var piece = values.AsSpan(0, rows * linear.In);
+            var sum = new DeviceSpan<float>(arena, 0, piece.Length);
+            weight.Read(backend, start, piece);
+            backend.Upload<float>(sum, piece);
+            backend.MatMul(sum, b.Slice(start * rank, rows * rank), a, new MatMulShape(MatMulLayout.NN, rows, linear.In, rank), scale, accumulate: true);
+            backend.Download(piece, sum);
+            weight.Write(backend, start, piece);
+        }
+    }
 }

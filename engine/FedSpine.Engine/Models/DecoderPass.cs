@@ -45,7 +45,7 @@ internal sealed partial class DecoderPass : TransformerPass
     {
         int rows = c.Rows, W = _model.Spec.Width;
         var x = c.Rent(rows * W);                                                           // (R, W)
-        c.Backend.EmbeddingForward(x, c.Ids, _model.Embeddings.Words.Value, rows, W);
+        c.Backend.EmbeddingForward(x, c.Ids, _model.Embeddings.Words.Weight, rows, W);
         c.DropInPlace(x, EmbeddingSite);
         _rope.Begin(c);
         for (int l = 0; l < _activations.Length; l++)

@@ -100,7 +100,7 @@ internal sealed partial class EncoderPass(Model model) : TransformerPass
         int rows = c.Rows, W = model.Spec.Width;
         var e = model.Embeddings;
         _embedding.Sum = c.Rent(rows * W);
-        c.Backend.EmbeddingForward(_embedding.Sum, c.Ids, e.Words.Value, rows, W);
+        c.Backend.EmbeddingForward(_embedding.Sum, c.Ids, e.Words.Weight, rows, W);
         c.Backend.EmbeddingForward(_embedding.Sum, c.Positions, e.Positions!.Value, rows, W, accumulate: true);
         c.Backend.EmbeddingForward(_embedding.Sum, c.Types, e.Types!.Value, rows, W, accumulate: true);
         var x = NormForward(c, ref _embedding, e.Norm!, e.NormBias, c.Keeps(0));

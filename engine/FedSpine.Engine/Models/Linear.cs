@@ -50,7 +50,7 @@ public sealed class Linear
 
     public int Rank => A?.Rows ?? 0;
 
-    public LinearOperands Operands => new(Weight.Value, Bias?.Value ?? default, A?.Value ?? default, B?.Value ?? default, In, Out, Rank, Scale);
+    public LinearOperands Operands => new(Weight.Weight, Bias?.Value ?? default, A?.Value ?? default, B?.Value ?? default, In, Out, Rank, Scale);
 
     public LinearGradients Gradients => new(Weight.Gradient, Bias?.Gradient ?? default, A?.Gradient ?? default, B?.Gradient ?? default);
 }

@@ -1,3 +1,4 @@
+using FedSpine.Engine.Formats;
 using FedSpine.Engine.Lora;
 using FedSpine.Kernels;
 using FedSpine.Kernels.Memory;
@@ -26,25 +27,29 @@ public sealed class Model : IDisposable
     private readonly Arena _weights;
     private readonly Arena _trainable;
 
-    internal Model(IComputeBackend backend, ModelSpec spec, Trainable trainable, LoraSpec? lora, IReadOnlyList<LayerSpec> baseLayers, IReadOnlyList<KeptGroups> kept)
+    internal Model(IComputeBackend backend, ModelSpec spec, Trainable trainable, LoraSpec? lora, IReadOnlyList<LayerSpec> baseLayers, IReadOnlyList<KeptGroups> kept,
+        WeightType baseType)
     {
+        if (trainable == Trainable.All && baseType != WeightType.F32)
+            throw new InputException($"a base of {baseType.Label()} is frozen: to train all weights they must be f32");
         Backend = backend;
         Spec = spec;
         Trainable = trainable;
         Lora = lora;
+        BaseType = baseType;
         BaseLayers = baseLayers;
         Kept = kept;
-        var declaration = new ModelDeclaration(spec, trainable, lora);
+        var declaration = new ModelDeclaration(spec, trainable, lora, baseType);
         Embeddings = declaration.DeclareEmbeddings();
         Layers = [.. Enumerable.Range(0, spec.Layers.Count).Select(declaration.DeclareLayer)];
         Head = declaration.DeclareHead();
         Parameters = declaration.Parameters;
 
         var frozen = new ArenaLayout();
-        var frozenOffsets = Parameters.Where(p => !p.Trainable).ToDictionary(p => p, p => frozen.Reserve<float>(p.Length));
+        var frozenOffsets = Parameters.Where(p => !p.Trainable).ToDictionary(p => p, p => frozen.Reserve(p.Type, p.Rows, p.Columns));
         _weights = backend.Allocate(frozen.Bytes);
         foreach (var (parameter, offset) in frozenOffsets)
-            parameter.Value = new DeviceSpan<float>(_weights, offset, parameter.Length);
+            parameter.Weight = new WeightSpan(parameter.Type, _weights, offset, parameter.Length);
 
         // Values, gradients and the two moments are four equal segments, decayed parameters first, so that clipping and the
         // update are one operator call over each segment however many parameters there are.
@@ -69,14 +74,16 @@ public sealed class Model : IDisposable
         {
             var parameter = order[i];
             DeviceSpan<float> At(int part) => new(_trainable, part * size + offsets[i], parameter.Length);
-            (parameter.Value, parameter.Gradient, parameter.FirstMoment, parameter.SecondMoment) = (At(0), At(1), At(2), At(3));
+            (parameter.Weight, parameter.Gradient, parameter.FirstMoment, parameter.SecondMoment) = (At(0), At(1), At(2), At(3));
         }
     }
 
     /// <summary>An unpruned model (or, with <paramref name="kept"/>, the shape that is left of <paramref name="baseLayers"/>), zeroed.</summary>
+    /// <param name="baseType">How the blocks' matrices, the word table and the vocabulary projection are stored; the rest is float32.</param>
+    /// <exception cref="InputException">All weights are to be trained, and the base is not float32.</exception>
     public static Model Create(IComputeBackend backend, ModelSpec spec, Trainable trainable = Trainable.None, LoraSpec? lora = null,
-        IReadOnlyList<LayerSpec>? baseLayers = null, IReadOnlyList<KeptGroups>? kept = null) =>
-        new(backend, spec, trainable, lora, baseLayers ?? spec.Layers, kept ?? [.. spec.Layers.Select(KeptGroups.All)]);
+        IReadOnlyList<LayerSpec>? baseLayers = null, IReadOnlyList<KeptGroups>? kept = null, WeightType baseType = WeightType.F32) =>
+        new(backend, spec, trainable, lora, baseLayers ?? spec.Layers, kept ?? [.. spec.Layers.Select(KeptGroups.All)], baseType);
 
     public IComputeBackend Backend { get; }
 
@@ -85,6 +92,9 @@ public sealed class Model : IDisposable
     public Trainable Trainable { get; }
 
     public LoraSpec? Lora { get; }
+
+    /// <summary>How the large frozen matrices are stored.</summary>
+    public WeightType BaseType { get; }
 
     /// <summary>Shapes of the unpruned base, which <see cref="Kept"/> indexes.</summary>
     public IReadOnlyList<LayerSpec> BaseLayers { get; }

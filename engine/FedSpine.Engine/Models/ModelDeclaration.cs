@@ -1,9 +1,13 @@
 using FedSpine.Engine.Lora;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Engine.Models;
 
-/// <summary>Lists a model's parameters with their checkpoint names, shapes and pruning axes.</summary>
-internal sealed class ModelDeclaration(ModelSpec spec, Trainable trainable, LoraSpec? lora)
+/// <summary>
+/// Lists a model's parameters with their checkpoint names, shapes and pruning axes. Of <paramref name="baseType"/> are the blocks' matrices,
+/// the word table and the vocabulary projection: nearly all bytes, and all of them read by products or row by row.
+/// </summary>
+internal sealed class ModelDeclaration(ModelSpec spec, Trainable trainable, LoraSpec? lora, WeightType baseType)
 {
     private readonly List<Parameter> _parameters = [];
     private Parameter? _words;
@@ -20,8 +24,8 @@ internal sealed class ModelDeclaration(ModelSpec spec, Trainable trainable, Lora
         return new EmbeddingWeights
         {
             Words = _words = Matrix($"{name}.word_embeddings.weight", spec.VocabularySize, spec.Width),
-            Positions = Matrix($"{name}.position_embeddings.weight", spec.MaxPositions, spec.Width),
-            Types = Matrix($"{name}.token_type_embeddings.weight", spec.TypeVocabularySize, spec.Width),
+            Positions = Table($"{name}.position_embeddings.weight", spec.MaxPositions),
+            Types = Table($"{name}.token_type_embeddings.weight", spec.TypeVocabularySize),
             Norm = Vector($"{name}.LayerNorm.weight", spec.Width),
             NormBias = Vector($"{name}.LayerNorm.bias", spec.Width),
         };
@@ -140,7 +144,13 @@ internal sealed class ModelDeclaration(ModelSpec spec, Trainable trainable, Lora
     };
 
     private Parameter Matrix(string name, int rows, int columns, int layer = -1, GroupAxis rowAxis = GroupAxis.None, GroupAxis columnAxis = GroupAxis.None) =>
-        Add(new Parameter { Name = name, Rows = rows, Columns = columns, Layer = layer, RowAxis = rowAxis, ColumnAxis = columnAxis, Trainable = trainable == Trainable.All });
+        Add(new Parameter
+        {
+            Name = name, Rows = rows, Columns = columns, Layer = layer, RowAxis = rowAxis, ColumnAxis = columnAxis, Type = baseType,
+            Trainable = trainable == Trainable.All,
+        });
+
+    private Parameter Table(string name, int rows) => Add(new Parameter { Name = name, Rows = rows, Columns = spec.Width, Trainable = trainable == Trainable.All });
 
     private Parameter Vector(string name, int rows, int layer = -1, GroupAxis rowAxis = GroupAxis.None) =>
         Add(new Parameter { Name = name, Rows = rows, IsVector = true, Layer = layer, RowAxis = rowAxis, Trainable = trainable == Trainable.All });

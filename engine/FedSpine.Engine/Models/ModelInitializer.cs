@@ -1,3 +1,4 @@
+using FedSpine.Engine.Formats;
 using FedSpine.Kernels;
 
 namespace FedSpine.Engine.Models;
@@ -51,7 +52,7 @@ public static class ModelInitializer
                 values[i] = (float)(factor ? random.NextDouble(-bound, bound) : deviation * random.NextGaussian());
         }
 
-        backend.Upload<float>(parameter.Value, values);
+        parameter.Write(backend, 0, values);
     }
 
     /// <summary>FNV-1a, 64 bits: string.GetHashCode differs between runs.</summary>

@@ -46,9 +46,17 @@ public sealed class Parameter
     /// <summary>Whether AdamW's decay applies (matrices yes; biases and norms no).</summary>
     public bool Decay => !IsVector;
 
+    /// <summary>How the values are stored; other than float32 only in a frozen matrix.</summary>
+    public WeightType Type { get; init; }
+
     public int Length => checked(Rows * Columns);
 
-    public DeviceSpan<float> Value { get; internal set; }
+    /// <summary>The values, of any type.</summary>
+    public WeightSpan Weight { get; internal set; }
+
+    /// <summary>The values, float32.</summary>
+    /// <exception cref="InvalidOperationException">They are of another type.</exception>
+    public DeviceSpan<float> Value => Weight.Floats;
 
     public DeviceSpan<float> Gradient { get; internal set; }
 

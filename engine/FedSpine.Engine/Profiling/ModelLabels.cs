@@ -10,7 +10,7 @@ public static class ModelLabels
     public static void Label(this ProfilingBackend profiler, Model model)
     {
         foreach (var parameter in model.Parameters)
-            profiler.Label(parameter.Value, parameter.Layer >= 0 ? $"layer {parameter.Layer}" : IsEmbedding(parameter.Name) ? "embeddings" : "head");
+            profiler.Label(parameter.Weight, parameter.Layer >= 0 ? $"layer {parameter.Layer}" : IsEmbedding(parameter.Name) ? "embeddings" : "head");
     }
 
     private static bool IsEmbedding(string name) => name.Contains("embed", StringComparison.Ordinal);

@@ -39,8 +39,8 @@ public sealed class ActivationCriterion : IImportanceCriterion
         for (int l = 0; l < scores.Count; l++)
         {
             var (o, down) = (model.Layers[l].Output, model.Layers[l].Down);
-            model.Backend.SquareSums(_moments![l * PerLayer + 3], o.Weight.Value, o.Out, o.In, MatrixAxis.Columns);
-            model.Backend.SquareSums(_moments[l * PerLayer + PerInput + 3], down.Weight.Value, down.Out, down.In, MatrixAxis.Columns);
+            model.Backend.SquareSums(_moments![l * PerLayer + 3], o.Weight.Weight, o.Out, o.In, MatrixAxis.Columns);
+            model.Backend.SquareSums(_moments[l * PerLayer + PerInput + 3], down.Weight.Weight, down.Out, down.In, MatrixAxis.Columns);
         }
 
         _moments!.Download();

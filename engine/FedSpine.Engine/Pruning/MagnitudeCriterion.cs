@@ -26,7 +26,7 @@ public sealed class MagnitudeCriterion : IImportanceCriterion
         {
             var modules = _sums!.Modules(l);
             for (int i = 0; i < modules.Length; i++)
-                model.Backend.SquareSums(_sums.Device(l, i), modules[i].Weight.Value, modules[i].Out, modules[i].In, ModuleVectors.Axis(modules[i]));
+                model.Backend.SquareSums(_sums.Device(l, i), modules[i].Weight.Weight, modules[i].Out, modules[i].In, ModuleVectors.Axis(modules[i]));
         }
 
         _sums!.Download();

@@ -1,3 +1,4 @@
+using FedSpine.Engine.Formats;
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Kernels;
@@ -8,6 +9,8 @@ namespace FedSpine.Engine.Pruning;
 /// <summary>
 /// Physical removal: a new, smaller model that holds the kept rows of q, k, v, gate, up (weights, biases, LoRA B) and the kept columns
 /// of o, down (weights, LoRA A). The residual width never changes. Given models stay as they are; dispose them when done.
+/// Rows of any type, and columns of float32 and bfloat16, are kept as they are; columns of Q8_0 fall into new blocks, so these matrices
+/// are quantised anew, with an error of at most half a step of the new block.
 /// </summary>
 public static class ModelSurgery
 {
@@ -37,14 +40,14 @@ public static class ModelSurgery
         LayerSpec[] layers = [.. source.BaseLayers.Select((layer, l) => KeptPositions.Shape(layer, keep[l], l))];
         using var indices = new SurgeryIndices(backend, source, keep);
         var spec = source.Spec with { Layers = layers };
-        var result = Model.Create(backend, spec, trainable, lora, source.BaseLayers, keep);
+        var result = Model.Create(backend, spec, trainable, lora, source.BaseLayers, keep, source.BaseType);
         var sources = source.Parameters.ToDictionary(p => p.Name);
         foreach (var to in result.Parameters)
         {
             bool adapter = to.Name.Contains(".lora_", StringComparison.Ordinal);
             if ((adapter && !training) || !sources.TryGetValue(to.Name, out var from))
                 continue;
-            Gather(backend, indices, to, to.Value, from.Value);
+            Gather(backend, indices, to, from);
             if (!training || !to.Trainable)
                 continue;
             Gather(backend, indices, to, to.FirstMoment, from.FirstMoment);
@@ -53,6 +56,33 @@ public static class ModelSurgery
 
         backend.Synchronize(); // before the indices go
         return result;
+    }
+
+    private static void Gather(IComputeBackend backend, SurgeryIndices indices, Parameter to, Parameter from)
+    {
+        if (to.Type == WeightType.F32)
+            Gather(backend, indices, to, to.Value, from.Value);
+        else if (indices.Of(to.Layer, to.RowAxis) is { } rows)
+            backend.GatherRows(to.Weight, from.Weight, rows, to.Columns);
+        else if (indices.Of(to.Layer, to.ColumnAxis) is { } columns)
+            GatherColumns(backend, to, from, columns);
+        else
+            to.CopyFrom(backend, from);
+    }
+
+    /// <summary>Row by row, through float32.</summary>
+    private static void GatherColumns(IComputeBackend backend, Parameter to, Parameter from, DeviceSpan<int> columns)
+    {
+        var indices = new int[columns.Length];
+        backend.Download<int>(indices, columns);
+        float[] row = new float[from.Columns], kept = new float[to.Columns];
+        for (int i = 0; i < to.Rows; i++)
+        {
+            from.Read(backend, i, row);
+            for (int j = 0; j < kept.Length; j++)
+                kept[j] = row[indices[j]];
+            to.Write(backend, i, kept);
+        }
     }
 
     private static void Gather(IComputeBackend backend, SurgeryIndices indices, Parameter to, DeviceSpan<float> y, DeviceSpan<float> x)

@@ -18,10 +18,11 @@ public readonly record struct StepCost(long Flops, long ActivationBytes, long Mo
     /// One step on one batch (B, T), update included. Targets: one per example (classification), all but the first token (causal
     /// LM), 15 % of the tokens (masked LM).
     /// </summary>
-    public static StepCost Training(ModelSpec spec, Trainable trainable, LoraSpec? lora, int B, int T, float dropout = 0, Recompute recompute = Recompute.None)
+    public static StepCost Training(ModelSpec spec, Trainable trainable, LoraSpec? lora, int B, int T, float dropout = 0, Recompute recompute = Recompute.None,
+        WeightType baseType = WeightType.F32)
     {
         using var backend = new RecordingBackend();
-        using var model = Model.Create(backend, spec, trainable, lora);
+        using var model = Model.Create(backend, spec, trainable, lora, baseType: baseType);
         using var pass = new ModelPass(model, B, T) { Recompute = recompute };
         var workspace = Workspace.Record();
         pass.Train(backend, workspace, TypicalBatch(spec, B, T), 1, dropout, 0, null);
@@ -29,10 +30,10 @@ public readonly record struct StepCost(long Flops, long ActivationBytes, long Mo
     }
 
     /// <summary>One forward pass over a batch (B, T), with the logits of every position (language models).</summary>
-    public static StepCost Inference(ModelSpec spec, LoraSpec? lora, int B, int T)
+    public static StepCost Inference(ModelSpec spec, LoraSpec? lora, int B, int T, WeightType baseType = WeightType.F32)
     {
         using var backend = new RecordingBackend();
-        using var model = Model.Create(backend, spec, Trainable.None, lora);
+        using var model = Model.Create(backend, spec, Trainable.None, lora, baseType: baseType);
         using var pass = new ModelPass(model, B, T);
         var workspace = Workspace.Record();
         var batch = Batch.Full(B, T);

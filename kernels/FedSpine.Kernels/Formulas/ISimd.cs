@@ -15,6 +15,12 @@ public unsafe interface ISimd<TVector> where TVector : unmanaged
 
     static abstract TVector Load(float* p);
 
+    /// <summary>So many bfloat16, widened: exact.</summary>
+    static abstract TVector LoadBFloat16(ushort* p);
+
+    /// <summary>So many signed bytes, converted.</summary>
+    static abstract TVector LoadSignedBytes(sbyte* p);
+
     static abstract void Store(float* p, TVector x);
 
     static abstract TVector Add(TVector x, TVector y);

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace FedSpine.Kernels.Formulas;
 
@@ -15,6 +16,16 @@ public readonly unsafe struct Simd256 : ISimd<Vector256<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Load(float* p) => Vector256.Load(p);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadBFloat16(ushort* p) => Avx2.IsSupported
+        ? (Avx2.ConvertToVector256Int32(Vector128.Load(p)) << 16).AsSingle()
+        : Vector256.Create(Simd128.LoadBFloat16(p), Simd128.LoadBFloat16(p + 4));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadSignedBytes(sbyte* p) => Avx2.IsSupported
+        ? Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(p))
+        : Vector256.Create(Simd128.LoadSignedBytes(p), Simd128.LoadSignedBytes(p + 4));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Add(Vector256<float> x, Vector256<float> y) => x + y;

@@ -18,6 +18,16 @@ public readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static Vector512<float> Load(float* p) => Vector512.Load(p);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadBFloat16(ushort* p) => Avx512F.IsSupported
+        ? (Avx512F.ConvertToVector512Int32(Vector256.Load(p)) << 16).AsSingle()
+        : Vector512.Create(Simd256.LoadBFloat16(p), Simd256.LoadBFloat16(p + 8));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadSignedBytes(sbyte* p) => Avx512F.IsSupported
+        ? Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(p)))
+        : Vector512.Create(Simd256.LoadSignedBytes(p), Simd256.LoadSignedBytes(p + 8));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Add(Vector512<float> x, Vector512<float> y) => x + y;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -16,6 +16,12 @@ public readonly unsafe struct SimdScalar : ISimd<float>
     public static float Load(float* p) => *p;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float LoadBFloat16(ushort* p) => BitConverter.UInt32BitsToSingle((uint)*p << 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float LoadSignedBytes(sbyte* p) => *p;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(float* p, float x) => *p = x;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

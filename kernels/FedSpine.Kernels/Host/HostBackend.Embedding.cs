@@ -4,12 +4,12 @@ namespace FedSpine.Kernels.Host;
 
 internal sealed unsafe partial class HostBackend<TSimd, TVector>
 {
-    public void EmbeddingForward(DeviceSpan<float> y, DeviceSpan<int> ids, DeviceSpan<float> table, int rows, int D, bool accumulate = false)
+    public void EmbeddingForward(DeviceSpan<float> y, DeviceSpan<int> ids, WeightSpan table, int rows, int D, bool accumulate = false)
     {
         RequireLength(y, (long)rows * D);
         RequireLength(ids, rows);
         RequireIndices(ids, RowsOf(table, D));
-        var body = new EmbeddingForwardBody { Y = Pointer(y), Ids = Pointer(ids), Table = Pointer(table), D = D, Accumulate = accumulate };
+        var body = new EmbeddingForwardBody { Y = Pointer(y), Ids = Pointer(ids), Table = Pointer(table), Type = table.Type, D = D, Accumulate = accumulate };
         ForRows(rows, D, ref body);
     }
 
@@ -26,21 +26,16 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
     {
         public float* Y;     // (rows, D)
         public int* Ids;     // (rows)
-        public float* Table; // (V, D)
+        public byte* Table;  // (V, D)
+        public WeightType Type;
         public int D;
         public bool Accumulate;
 
         public readonly void Invoke(int start, int end, int worker)
         {
+            long rowBytes = Type.RowBytes(D);
             for (int row = start; row < end; row++)
-            {
-                float* y = Y + (long)row * D;
-                float* x = Table + (long)Ids[row] * D;
-                if (Accumulate)
-                    AddRow(y, x, D);
-                else
-                    CopyRow(y, x, D);
-            }
+                WeightRows<TSimd, TVector>.Read(Y + (long)row * D, Type, Table + Ids[row] * rowBytes, 0, D, Accumulate);
         }
     }
 

@@ -18,9 +18,12 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             A = Pointer(x),
             RowA = w.In,
             ColumnA = 1,
-            B = Pointer(w.Weight),
+            B = (float*)Pointer(w.Weight),
             RowB = 1,
             ColumnB = w.In,
+            TypeB = w.Weight.Type,
+            RowBytesB = (nint)w.Weight.Type.RowBytes(w.In),
+            TransposedB = true,
             C = Pointer(y),
             RowC = w.Out,
             M = rows,
@@ -66,6 +69,8 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         RequireLengthOrAbsent(dw.Bias, w.Out);
         RequireLengthOrAbsent(dw.A, (long)w.Rank * w.In);
         RequireLengthOrAbsent(dw.B, (long)w.Out * w.Rank);
+        if (!dw.Weight.IsEmpty && w.Weight.Type != WeightType.F32)
+            throw new ArgumentException($"a weight of type {w.Weight.Type} is frozen: its gradient is not formed");
         if (rows == 0)
             return;
 
@@ -79,9 +84,11 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
                 A = Pointer(dy),
                 RowA = w.Out,
                 ColumnA = 1,
-                B = Pointer(w.Weight),
+                B = (float*)Pointer(w.Weight),
                 RowB = w.In,
                 ColumnB = 1,
+                TypeB = w.Weight.Type,
+                RowBytesB = (nint)w.Weight.Type.RowBytes(w.In),
                 C = Pointer(dx),
                 RowC = w.In,
                 M = rows,

@@ -17,17 +17,27 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         var body = new LoraImportanceBody
         {
             Score = Pointer(score), W = Pointer(w.Weight), A = Pointer(w.A), B = Pointer(w.B), DA = Pointer(dA), DB = Pointer(dB),
-            In = w.In, Out = w.Out, Rank = w.Rank, Scale = w.Scale,
+            RowBytes = w.Weight.Type.RowBytes(w.In), In = w.In, Out = w.Out, Rank = w.Rank, Scale = w.Scale,
         };
+        switch (w.Weight.Type)
+        {
+            case WeightType.F32: LoraImportance<WeightF32>(body, axis); break;
+            case WeightType.BF16: LoraImportance<WeightBF16>(body, axis); break;
+            default: LoraImportance<WeightQ8>(body, axis); break;
+        }
+    }
+
+    private void LoraImportance<TWeight>(in LoraImportanceBody tile, MatrixAxis axis) where TWeight : struct, IWeightFormat
+    {
         if (axis == MatrixAxis.Rows)
         {
-            var rows = new LoraImportanceRowsBody { Tile = body };
-            ForRows(w.Out, (long)w.In * (w.Rank + 1), ref rows);
+            var rows = new LoraImportanceRowsBody<TWeight> { Tile = tile };
+            ForRows(tile.Out, (long)tile.In * (tile.Rank + 1), ref rows);
         }
         else
         {
-            var columns = new LoraImportanceColumnsBody { Tile = body };
-            ForColumns(w.In, (long)w.Out * (w.Rank + 1), ref columns);
+            var columns = new LoraImportanceColumnsBody<TWeight> { Tile = tile };
+            ForColumns(tile.In, (long)tile.Out * (tile.Rank + 1), ref columns);
         }
     }
 
@@ -37,7 +47,8 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
     private struct LoraImportanceBody
     {
         public float* Score; // (Out) or (In)
-        public float* W;     // (Out, In)
+        public byte* W;      // (Out, In), rows RowBytes apart
+        public long RowBytes;
         public float* A;     // (Rank, In)
         public float* B;     // (Out, Rank)
         public float* DA;    // (Rank, In)
@@ -48,7 +59,7 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         public float Scale;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly V At<S, V>(int row, int column) where S : struct, ISimd<V> where V : unmanaged
+        public readonly V At<S, V, TWeight>(int row, int column) where S : struct, ISimd<V> where V : unmanaged where TWeight : struct, IWeightFormat
         {
             float* b = B + (long)row * Rank;
             float* db = DB + (long)row * Rank;
@@ -63,12 +74,12 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
                 ba = S.MultiplyAdd(vb, a, ba);
             }
 
-            var i = S.Multiply(g, S.MultiplyAdd(S.Broadcast(Scale), ba, S.Load(W + (long)row * In + column)));
+            var i = S.Multiply(g, S.MultiplyAdd(S.Broadcast(Scale), ba, WeightRows<S, V>.Load<TWeight>(W + row * RowBytes, column)));
             return S.Multiply(i, i);
         }
     }
 
-    private struct LoraImportanceRowsBody : IRangeBody
+    private struct LoraImportanceRowsBody<TWeight> : IRangeBody where TWeight : struct, IWeightFormat
     {
         public LoraImportanceBody Tile;
 
@@ -79,16 +90,16 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
                 var sum = TSimd.Zero;
                 int j = 0;
                 for (; j <= Tile.In - TSimd.Width; j += TSimd.Width)
-                    sum = TSimd.Add(sum, Tile.At<TSimd, TVector>(row, j));
+                    sum = TSimd.Add(sum, Tile.At<TSimd, TVector, TWeight>(row, j));
                 float total = TSimd.Sum(sum);
                 for (; j < Tile.In; j++)
-                    total += Tile.At<SimdScalar, float>(row, j);
+                    total += Tile.At<SimdScalar, float, TWeight>(row, j);
                 Tile.Score[row] = total;
             }
         }
     }
 
-    private struct LoraImportanceColumnsBody : IRangeBody
+    private struct LoraImportanceColumnsBody<TWeight> : IRangeBody where TWeight : struct, IWeightFormat
     {
         public LoraImportanceBody Tile;
 
@@ -99,7 +110,7 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             {
                 var sum = TSimd.Zero;
                 for (int row = 0; row < Tile.Out; row++)
-                    sum = TSimd.Add(sum, Tile.At<TSimd, TVector>(row, j));
+                    sum = TSimd.Add(sum, Tile.At<TSimd, TVector, TWeight>(row, j));
                 TSimd.Store(Tile.Score + j, sum);
             }
 
@@ -107,7 +118,7 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             {
                 float total = 0;
                 for (int row = 0; row < Tile.Out; row++)
-                    total += Tile.At<SimdScalar, float>(row, j);
+                    total += Tile.At<SimdScalar, float, TWeight>(row, j);
                 Tile.Score[j] = total;
             }
         }

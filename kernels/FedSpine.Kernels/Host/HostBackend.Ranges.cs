@@ -45,7 +45,7 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
     }
 
     /// <summary>The rows of a table of <paramref name="D"/> columns.</summary>
-    private static int RowsOf(DeviceSpan<float> table, int D, [CallerArgumentExpression(nameof(table))] string name = "")
+    private static int RowsOf(WeightSpan table, int D, [CallerArgumentExpression(nameof(table))] string name = "")
     {
         if (D <= 0 || table.Length % D != 0)
             throw new ArgumentException($"{name} has {table.Length} elements, not a whole number of rows of {D}");

@@ -4,18 +4,21 @@ namespace FedSpine.Kernels.Host;
 
 internal sealed unsafe partial class HostBackend<TSimd, TVector>
 {
-    public void SquareSums(DeviceSpan<float> y, DeviceSpan<float> x, int M, int N, MatrixAxis axis)
+    /// <summary>Elements of a weight that are widened at a time.</summary>
+    private const int PieceLength = 256;
+
+    public void SquareSums(DeviceSpan<float> y, WeightSpan x, int M, int N, MatrixAxis axis)
     {
         RequireLength(y, axis == MatrixAxis.Rows ? M : N);
         RequireLength(x, (long)M * N);
         if (axis == MatrixAxis.Rows)
         {
-            var rows = new SquareSumRowsBody { Y = Pointer(y), X = Pointer(x), N = N };
+            var rows = new SquareSumRowsBody { Y = Pointer(y), X = Pointer(x), Type = x.Type, N = N };
             ForRows(M, N, ref rows);
         }
         else
         {
-            var columns = new SquareSumColumnsBody { Y = Pointer(y), X = Pointer(x), M = M, N = N };
+            var columns = new SquareSumColumnsBody { Y = Pointer(y), X = Pointer(x), Type = x.Type, M = M, N = N };
             ForColumns(N, M, ref columns);
         }
     }
@@ -23,30 +26,64 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
     private struct SquareSumRowsBody : IRangeBody
     {
         public float* Y; // (M)
-        public float* X; // (M, N)
+        public byte* X;  // (M, N)
+        public WeightType Type;
         public int N;
 
         public readonly void Invoke(int start, int end, int worker)
         {
+            float* piece = stackalloc float[PieceLength];
+            long rowBytes = Type.RowBytes(N);
             for (int row = start; row < end; row++)
-                Y[row] = Dot(X + (long)row * N, X + (long)row * N, N);
+            {
+                float* x = (float*)(X + row * rowBytes);
+                if (Type == WeightType.F32)
+                {
+                    Y[row] = Dot(x, x, N);
+                    continue;
+                }
+
+                float sum = 0;
+                for (int k = 0; k < N; k += PieceLength)
+                {
+                    int length = Math.Min(PieceLength, N - k);
+                    WeightRows<TSimd, TVector>.Read(piece, Type, X + row * rowBytes, k, length);
+                    sum += Dot(piece, piece, length);
+                }
+
+                Y[row] = sum;
+            }
         }
     }
 
     private struct SquareSumColumnsBody : IRangeBody
     {
         public float* Y; // (N)
-        public float* X; // (M, N)
+        public byte* X;  // (M, N)
+        public WeightType Type;
         public int M;
         public int N;
 
         public readonly void Invoke(int start, int end, int worker)
         {
             new Span<float>(Y + start, end - start).Clear();
+            float* piece = stackalloc float[PieceLength];
+            long rowBytes = Type.RowBytes(N);
             for (int row = 0; row < M; row++)
             {
-                float* x = X + (long)row * N + start;
-                AddProductRow(Y + start, x, x, end - start);
+                byte* x = X + row * rowBytes;
+                if (Type == WeightType.F32)
+                {
+                    AddProductRow(Y + start, (float*)x + start, (float*)x + start, end - start);
+                    continue;
+                }
+
+                for (int k = start; k < end; k += PieceLength)
+                {
+                    int length = Math.Min(PieceLength, end - k);
+                    WeightRows<TSimd, TVector>.Read(piece, Type, x, k, length);
+                    AddProductRow(Y + k, piece, piece, length);
+                }
             }
         }
     }

@@ -41,6 +41,9 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>(int threads, st
 
     public bool Supports(Operator op, Type type) => type == typeof(float);
 
+    public bool Supports(Operator op, WeightType type) =>
+        op is Operator.Linear or Operator.Embedding or Operator.GatherRows or Operator.SquareSums or Operator.LoraImportance;
+
     public Arena Allocate(long bytes) => new HostArena(bytes);
 
     public void Upload<T>(DeviceSpan<T> destination, ReadOnlySpan<T> source) where T : unmanaged
@@ -68,9 +71,18 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>(int threads, st
     private static T* Pointer<T>(DeviceSpan<T> span) where T : unmanaged =>
         span.Arena is null ? null : (T*)(((HostArena)span.Arena).Pointer + span.ByteOffset);
 
+    /// <summary>Address of the weight's first row; null when absent.</summary>
+    private static byte* Pointer(WeightSpan span) => span.Arena is null ? null : ((HostArena)span.Arena).Pointer + span.ByteOffset;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void RequireLength<T>(DeviceSpan<T> span, long length, [CallerArgumentExpression(nameof(span))] string name = "")
         where T : unmanaged
+    {
+        if (span.Length != length)
+            ThrowLength(name, span.Length, length);
+    }
+
+    private static void RequireLength(WeightSpan span, long length, [CallerArgumentExpression(nameof(span))] string name = "")
     {
         if (span.Length != length)
             ThrowLength(name, span.Length, length);

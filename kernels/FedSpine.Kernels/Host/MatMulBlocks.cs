@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using FedSpine.Kernels.Formulas;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Kernels.Host;
 
@@ -46,7 +47,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
         bool alongK = !p.RoomyC && typeof(TVector) != typeof(float) && p.ColumnA == 1 && p.RowB == 1 && p.K >= TSimd.Width;
         if (alongK && (p.M <= 4 || (p.M <= 16 && p.K >= 256)))
             p.Way = MatMulWay.Dots;
-        else if (p.ColumnB == 1 && p.M <= 2 * SlabRows)
+        else if (p.ColumnB == 1 && p.M <= 2 * SlabRows && p.TypeB == WeightType.F32)
             p.Way = MatMulWay.PlainB;
     }
 
@@ -70,7 +71,10 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
         for (int n = start; n < end; n += PanelWidth, packed += (long)PanelWidth * p.PackedDepth)
         {
             int columns = Math.Min(PanelWidth, end - n), width = Width(p.N - n, p.RoomyC);
-            MatMulPacking<TSimd, TVector>.Panel(packed, width, p.B + n * p.ColumnB, p.RowB, p.ColumnB, p.K, columns);
+            if (p.TypeB == WeightType.F32)
+                MatMulPacking<TSimd, TVector>.Panel(packed, width, p.B + n * p.ColumnB, p.RowB, p.ColumnB, p.K, columns);
+            else
+                MatMulPacking<TSimd, TVector>.WeightPanel(packed, width, p, n, columns);
             if (p.TailK > 0)
                 MatMulPacking<TSimd, TVector>.Panel(packed + (long)p.K * width, width, p.TailB + n * p.TailColumnB, p.TailRowB, p.TailColumnB, p.TailK, columns);
         }

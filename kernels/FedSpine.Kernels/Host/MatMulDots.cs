@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using FedSpine.Kernels.Formulas;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Kernels.Host;
 
@@ -11,8 +12,18 @@ internal static unsafe class MatMulDots<TSimd, TVector>
     where TSimd : struct, ISimd<TVector>
     where TVector : unmanaged
 {
-    /// <summary>Rows [startM, endM) by columns [startN, endN) of C.</summary>
+    /// <summary>Rows [startM, endM) by columns [startN, endN) of C. Weights of 16 and 8 bits are widened in registers, as they come from memory.</summary>
     public static void Compute(in MatMulProduct p, int startM, int endM, int startN, int endN)
+    {
+        switch (p.TypeB)
+        {
+            case WeightType.F32: Compute<WeightF32>(p, startM, endM, startN, endN); break;
+            case WeightType.BF16: Compute<WeightBF16>(p, startM, endM, startN, endN); break;
+            default: Compute<WeightQ8>(p, startM, endM, startN, endN); break;
+        }
+    }
+
+    private static void Compute<TWeight>(in MatMulProduct p, int startM, int endM, int startN, int endN) where TWeight : struct, IWeightFormat
     {
         // Columns outside: a row of weights is read once, however many rows of A there are. The four columns of a tile lie a quarter
         // of the range apart: long streams that the hardware follows from memory, where neighbouring rows end before it has begun.
@@ -23,10 +34,10 @@ internal static unsafe class MatMulDots<TSimd, TVector>
             {
                 switch (endM - m)
                 {
-                    case >= 4: Tile<Rows4, Rows4>(p, m, n, quarter); break;
-                    case 3: Tile<Rows3, Rows4>(p, m, n, quarter); break;
-                    case 2: Tile<Rows2, Rows4>(p, m, n, quarter); break;
-                    default: Tile<Rows1, Rows4>(p, m, n, quarter); break;
+                    case >= 4: Tile<Rows4, Rows4, TWeight>(p, m, n, quarter); break;
+                    case 3: Tile<Rows3, Rows4, TWeight>(p, m, n, quarter); break;
+                    case 2: Tile<Rows2, Rows4, TWeight>(p, m, n, quarter); break;
+                    default: Tile<Rows1, Rows4, TWeight>(p, m, n, quarter); break;
                 }
             }
         }
@@ -34,13 +45,14 @@ internal static unsafe class MatMulDots<TSimd, TVector>
         for (int n = startN + 4 * quarter; n < endN; n++)
         {
             for (int m = startM; m < endM; m++)
-                Tile<Rows1, Rows1>(p, m, n, 0);
+                Tile<Rows1, Rows1, TWeight>(p, m, n, 0);
         }
     }
 
     /// <summary>Rows m, m + 1, ... by columns n, n + step, ...</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile<TRows, TColumns>(in MatMulProduct p, int m, int n, int step) where TRows : struct, ITileRows where TColumns : struct, ITileRows
+    private static void Tile<TRows, TColumns, TWeight>(in MatMulProduct p, int m, int n, int step)
+        where TRows : struct, ITileRows where TColumns : struct, ITileRows where TWeight : struct, IWeightFormat
     {
         var zero = TSimd.Zero;
         TVector s00 = zero, s01 = zero, s02 = zero, s03 = zero;
@@ -51,17 +63,36 @@ internal static unsafe class MatMulDots<TSimd, TVector>
         float* a1 = TRows.Count > 1 ? a0 + 1 * p.RowA : a0;
         float* a2 = TRows.Count > 2 ? a0 + 2 * p.RowA : a0;
         float* a3 = TRows.Count > 3 ? a0 + 3 * p.RowA : a0;
-        float* b0 = p.B + n * p.ColumnB;
-        float* b1 = TColumns.Count > 1 ? b0 + step * p.ColumnB : b0;
-        float* b2 = TColumns.Count > 2 ? b0 + 2 * step * p.ColumnB : b0;
-        float* b3 = TColumns.Count > 3 ? b0 + 3 * step * p.ColumnB : b0;
+        nint row = typeof(TWeight) == typeof(WeightF32) ? p.ColumnB * sizeof(float) : p.RowBytesB;
+        byte* b0 = (byte*)p.B + n * row;
+        byte* b1 = TColumns.Count > 1 ? b0 + step * row : b0;
+        byte* b2 = TColumns.Count > 2 ? b0 + 2 * step * row : b0;
+        byte* b3 = TColumns.Count > 3 ? b0 + 3 * step * row : b0;
+        TVector d0 = zero, d1 = zero, d2 = zero, d3 = zero;
         int k = 0;
         for (; k <= p.K - TSimd.Width; k += TSimd.Width)
         {
-            var y0 = TSimd.Load(b0 + k);
-            var y1 = TColumns.Count > 1 ? TSimd.Load(b1 + k) : zero;
-            var y2 = TColumns.Count > 2 ? TSimd.Load(b2 + k) : zero;
-            var y3 = TColumns.Count > 3 ? TSimd.Load(b3 + k) : zero;
+            nint at = TWeight.Offset(k);
+            if (TWeight.HasScale && k % WeightTypes.BlockLength == 0)
+            {
+                d0 = TSimd.Broadcast(TWeight.Scale(b0 + at));
+                if (TColumns.Count > 1) d1 = TSimd.Broadcast(TWeight.Scale(b1 + at));
+                if (TColumns.Count > 2) d2 = TSimd.Broadcast(TWeight.Scale(b2 + at));
+                if (TColumns.Count > 3) d3 = TSimd.Broadcast(TWeight.Scale(b3 + at));
+            }
+
+            var y0 = TWeight.Load<TSimd, TVector>(b0 + at);
+            var y1 = TColumns.Count > 1 ? TWeight.Load<TSimd, TVector>(b1 + at) : zero;
+            var y2 = TColumns.Count > 2 ? TWeight.Load<TSimd, TVector>(b2 + at) : zero;
+            var y3 = TColumns.Count > 3 ? TWeight.Load<TSimd, TVector>(b3 + at) : zero;
+            if (TWeight.HasScale)
+            {
+                y0 = TSimd.Multiply(y0, d0);
+                if (TColumns.Count > 1) y1 = TSimd.Multiply(y1, d1);
+                if (TColumns.Count > 2) y2 = TSimd.Multiply(y2, d2);
+                if (TColumns.Count > 3) y3 = TSimd.Multiply(y3, d3);
+            }
+
             TVector x;
             x = TSimd.Load(a0 + k);
             s00 = TSimd.MultiplyAdd(x, y0, s00);
@@ -96,45 +127,45 @@ internal static unsafe class MatMulDots<TSimd, TVector>
             }
         }
 
-        Store(p, m, n, TSimd.Sum(s00), a0, b0, k);
+        Store<TWeight>(p, m, n, TSimd.Sum(s00), a0, b0, k);
         if (TColumns.Count > 1)
-            Store(p, m, n + step, TSimd.Sum(s01), a0, b1, k);
+            Store<TWeight>(p, m, n + step, TSimd.Sum(s01), a0, b1, k);
         if (TColumns.Count > 2)
-            Store(p, m, n + 2 * step, TSimd.Sum(s02), a0, b2, k);
+            Store<TWeight>(p, m, n + 2 * step, TSimd.Sum(s02), a0, b2, k);
         if (TColumns.Count > 3)
-            Store(p, m, n + 3 * step, TSimd.Sum(s03), a0, b3, k);
+            Store<TWeight>(p, m, n + 3 * step, TSimd.Sum(s03), a0, b3, k);
         if (TRows.Count > 1)
-            Store(p, m + 1, n, TSimd.Sum(s10), a1, b0, k);
+            Store<TWeight>(p, m + 1, n, TSimd.Sum(s10), a1, b0, k);
         if (TRows.Count > 1 && TColumns.Count > 1)
-            Store(p, m + 1, n + step, TSimd.Sum(s11), a1, b1, k);
+            Store<TWeight>(p, m + 1, n + step, TSimd.Sum(s11), a1, b1, k);
         if (TRows.Count > 1 && TColumns.Count > 2)
-            Store(p, m + 1, n + 2 * step, TSimd.Sum(s12), a1, b2, k);
+            Store<TWeight>(p, m + 1, n + 2 * step, TSimd.Sum(s12), a1, b2, k);
         if (TRows.Count > 1 && TColumns.Count > 3)
-            Store(p, m + 1, n + 3 * step, TSimd.Sum(s13), a1, b3, k);
+            Store<TWeight>(p, m + 1, n + 3 * step, TSimd.Sum(s13), a1, b3, k);
         if (TRows.Count > 2)
-            Store(p, m + 2, n, TSimd.Sum(s20), a2, b0, k);
+            Store<TWeight>(p, m + 2, n, TSimd.Sum(s20), a2, b0, k);
         if (TRows.Count > 2 && TColumns.Count > 1)
-            Store(p, m + 2, n + step, TSimd.Sum(s21), a2, b1, k);
+            Store<TWeight>(p, m + 2, n + step, TSimd.Sum(s21), a2, b1, k);
         if (TRows.Count > 2 && TColumns.Count > 2)
-            Store(p, m + 2, n + 2 * step, TSimd.Sum(s22), a2, b2, k);
+            Store<TWeight>(p, m + 2, n + 2 * step, TSimd.Sum(s22), a2, b2, k);
         if (TRows.Count > 2 && TColumns.Count > 3)
-            Store(p, m + 2, n + 3 * step, TSimd.Sum(s23), a2, b3, k);
+            Store<TWeight>(p, m + 2, n + 3 * step, TSimd.Sum(s23), a2, b3, k);
         if (TRows.Count > 3)
-            Store(p, m + 3, n, TSimd.Sum(s30), a3, b0, k);
+            Store<TWeight>(p, m + 3, n, TSimd.Sum(s30), a3, b0, k);
         if (TRows.Count > 3 && TColumns.Count > 1)
-            Store(p, m + 3, n + step, TSimd.Sum(s31), a3, b1, k);
+            Store<TWeight>(p, m + 3, n + step, TSimd.Sum(s31), a3, b1, k);
         if (TRows.Count > 3 && TColumns.Count > 2)
-            Store(p, m + 3, n + 2 * step, TSimd.Sum(s32), a3, b2, k);
+            Store<TWeight>(p, m + 3, n + 2 * step, TSimd.Sum(s32), a3, b2, k);
         if (TRows.Count > 3 && TColumns.Count > 3)
-            Store(p, m + 3, n + 3 * step, TSimd.Sum(s33), a3, b3, k);
+            Store<TWeight>(p, m + 3, n + 3 * step, TSimd.Sum(s33), a3, b3, k);
     }
 
     /// <summary>Adds what is left of k and writes the element.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(in MatMulProduct p, int m, int n, float sum, float* a, float* b, int k)
+    private static void Store<TWeight>(in MatMulProduct p, int m, int n, float sum, float* a, byte* b, int k) where TWeight : struct, IWeightFormat
     {
         for (; k < p.K; k++)
-            sum += a[k] * b[k];
+            sum += a[k] * WeightRows<SimdScalar, float>.Load<TWeight>(b, k);
         float* c = p.C + m * p.RowC + n;
         *c = p.Alpha * sum + (p.Accumulate ? *c : p.Bias != null ? p.Bias[n] : 0);
     }

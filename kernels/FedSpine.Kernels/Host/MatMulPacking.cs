@@ -62,6 +62,39 @@ internal static unsafe class MatMulPacking<TSimd, TVector>
             Transpose(packed, width, b, columnB, depth, columns);
         }
 
+        ClearBeyond(packed, width, depth, columns);
+    }
+
+    /// <summary>The same of columns [n, n + columns) of a B that is a weight: it is widened on the way.</summary>
+    public static void WeightPanel(float* packed, int width, in MatMulProduct p, int n, int columns)
+    {
+        byte* weight = (byte*)p.B;
+        if (!p.TransposedB)
+        {
+            for (int k = 0; k < p.K; k++)
+                WeightRows<TSimd, TVector>.Read(packed + (nint)k * width, p.TypeB, weight + k * p.RowBytesB, n, columns);
+        }
+        else
+        {
+            float* rows = stackalloc float[4 * TransposeDepth];
+            for (int k = 0; k < p.K; k += TransposeDepth)
+            {
+                int depth = Math.Min(TransposeDepth, p.K - k);
+                for (int i = 0; i < columns; i += 4)
+                {
+                    int count = Math.Min(4, columns - i);
+                    for (int row = 0; row < count; row++)
+                        WeightRows<TSimd, TVector>.Read(rows + row * TransposeDepth, p.TypeB, weight + (n + i + row) * p.RowBytesB, k, depth);
+                    Transpose(packed + (nint)k * width + i, width, rows, TransposeDepth, depth, count);
+                }
+            }
+        }
+
+        ClearBeyond(packed, width, p.K, columns);
+    }
+
+    private static void ClearBeyond(float* packed, int width, int depth, int columns)
+    {
         if (columns == width)
             return;
         for (int k = 0; k < depth; k++)

@@ -1,3 +1,5 @@
+using FedSpine.Kernels.Memory;
+
 namespace FedSpine.Kernels.Host;
 
 /// <summary>
@@ -12,6 +14,9 @@ internal unsafe struct MatMulProduct
     public float* B;         // (K, N): element (k, n) at B[k * RowB + n * ColumnB]
     public nint RowB;
     public nint ColumnB;
+    public WeightType TypeB; // other than F32: B is a weight, whose rows lie RowBytesB apart
+    public nint RowBytesB;
+    public bool TransposedB; // of such a weight: its rows are the columns of B, k runs along them
     public float* C;         // (M, N): element (m, n) at C[m * RowC + n]
     public nint RowC;
     public int M;

@@ -17,4 +17,12 @@ public sealed class ArenaLayout
         Bytes += Arena.Align((long)length * Unsafe.SizeOf<T>());
         return offset;
     }
+
+    /// <summary>Reserves the rows of a weight and returns the byte offset of the first.</summary>
+    public long Reserve(WeightType type, int rows, int columns)
+    {
+        long offset = Bytes;
+        Bytes += Arena.Align(rows * type.RowBytes(columns));
+        return offset;
+    }
 }

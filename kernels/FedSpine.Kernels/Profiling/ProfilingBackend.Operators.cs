@@ -162,13 +162,13 @@ public sealed partial class ProfilingBackend
         End("Rope", start, x.Bytes + table.Bytes);
     }
 
-    public void EmbeddingForward(DeviceSpan<float> y, DeviceSpan<int> ids, DeviceSpan<float> table, int rows, int D,
+    public void EmbeddingForward(DeviceSpan<float> y, DeviceSpan<int> ids, WeightSpan table, int rows, int D,
         bool accumulate = false)
     {
         long start = Stopwatch.GetTimestamp();
         _inner.EmbeddingForward(y, ids, table, rows, D, accumulate);
         _cost.EmbeddingForward(y, ids, table, rows, D, accumulate);
-        End("EmbeddingForward", start, 2 * y.Bytes + ids.Bytes, table);
+        End("EmbeddingForward", start, y.Bytes + rows * table.Type.RowBytes(D) + ids.Bytes, table);
     }
 
     public void EmbeddingBackward(DeviceSpan<float> dtable, DeviceSpan<int> ids, DeviceSpan<float> dy, int rows, int D)
@@ -213,12 +213,12 @@ public sealed partial class ProfilingBackend
         End("Dropout", start, y.Bytes + x.Bytes);
     }
 
-    public void GatherRows(DeviceSpan<float> y, DeviceSpan<float> x, DeviceSpan<int> rows, int D)
+    public void GatherRows(WeightSpan y, WeightSpan x, DeviceSpan<int> rows, int D)
     {
         long start = Stopwatch.GetTimestamp();
         _inner.GatherRows(y, x, rows, D);
         _cost.GatherRows(y, x, rows, D);
-        End("GatherRows", start, 2 * y.Bytes + rows.Bytes);
+        End("GatherRows", start, 2 * rows.Length * x.Type.RowBytes(D) + rows.Bytes);
     }
 
     public void GatherColumns(DeviceSpan<float> y, DeviceSpan<float> x, DeviceSpan<int> columns, int M, int D)
@@ -247,12 +247,12 @@ public sealed partial class ProfilingBackend
         End("ColumnMoments", start, count.Bytes + mean.Bytes + m2.Bytes + x.Bytes + lengths.Bytes);
     }
 
-    public void SquareSums(DeviceSpan<float> y, DeviceSpan<float> x, int M, int N, MatrixAxis axis)
+    public void SquareSums(DeviceSpan<float> y, WeightSpan x, int M, int N, MatrixAxis axis)
     {
         long start = Stopwatch.GetTimestamp();
         _inner.SquareSums(y, x, M, N, axis);
         _cost.SquareSums(y, x, M, N, axis);
-        End("SquareSums", start, y.Bytes + x.Bytes);
+        End("SquareSums", start, y.Bytes + M * x.Type.RowBytes(N));
     }
 
     public void LoraImportance(DeviceSpan<float> score, in LinearOperands w, DeviceSpan<float> dA, DeviceSpan<float> dB, MatrixAxis axis)

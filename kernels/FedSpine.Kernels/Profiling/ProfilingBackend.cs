@@ -24,7 +24,7 @@ public sealed partial class ProfilingBackend(IComputeBackend inner) : IComputeBa
     public string Name => _inner.Name;
 
     /// <summary>Names the place in a model that reads this weight; calls without a weight of their own get the last one's.</summary>
-    public void Label(DeviceSpan<float> weight, string label)
+    public void Label(WeightSpan weight, string label)
     {
         if (weight.Arena is { } arena)
             _labels[(arena, weight.ByteOffset)] = label;
@@ -38,6 +38,8 @@ public sealed partial class ProfilingBackend(IComputeBackend inner) : IComputeBa
     }
 
     public bool Supports(Operator op, Type type) => _inner.Supports(op, type);
+
+    public bool Supports(Operator op, WeightType type) => _inner.Supports(op, type);
 
     public Arena Allocate(long bytes) => _inner.Allocate(bytes);
 
@@ -59,7 +61,7 @@ public sealed partial class ProfilingBackend(IComputeBackend inner) : IComputeBa
 
     public void Dispose() => _inner.Dispose();
 
-    private void End(string name, long start, long bytes, DeviceSpan<float> weight = default)
+    private void End(string name, long start, long bytes, WeightSpan weight = default)
     {
         _inner.Synchronize();
         long ticks = Stopwatch.GetTimestamp() - start;
@@ -69,7 +71,7 @@ public sealed partial class ProfilingBackend(IComputeBackend inner) : IComputeBa
         _flops = _cost.Flops;
     }
 
-    private static long Bytes(in LinearOperands w) => w.Weight.Bytes + w.Bias.Bytes + w.A.Bytes + w.B.Bytes;
+    private static long Bytes(in LinearOperands w) => w.Weight.Type.RowBytes(w.In) * w.Out + w.Bias.Bytes + w.A.Bytes + w.B.Bytes;
 
     private static long Bytes(in LinearGradients dw) => dw.Weight.Bytes + dw.Bias.Bytes + dw.A.Bytes + dw.B.Bytes;
 

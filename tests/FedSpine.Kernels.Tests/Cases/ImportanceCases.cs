@@ -1,3 +1,4 @@
+using FedSpine.Kernels.Memory;
 using FedSpine.Kernels.Tests.Reference;
 
 namespace FedSpine.Kernels.Tests.Cases;
@@ -75,27 +76,27 @@ public sealed record ColumnMomentsCase(int B, int T, int C, int Before) : Operat
     }
 }
 
-public sealed record SquareSumsCase(int M, int N, MatrixAxis Axis) : OperatorCase
+public sealed record SquareSumsCase(int M, int N, MatrixAxis Axis, WeightType Type = WeightType.F32) : OperatorCase
 {
     public override Action Prepare(Sandbox sandbox)
     {
-        var x = TestData.Uniform(M * N, 1);
+        var x = WeightReference.Stored(TestData.Uniform(M * N, 1), Type, N);
         var expected = new double[Axis == MatrixAxis.Rows ? M : N];
         for (int i = 0; i < x.Length; i++)
             expected[Axis == MatrixAxis.Rows ? i / N : i % N] += (double)x[i] * x[i];
         var y = sandbox.Output("y", expected, tolerance: 2e-6);
-        var spanX = sandbox.Input("x", x);
+        var spanX = sandbox.Weight("x", TestData.Uniform(M * N, 1), Type, N);
         return () => sandbox.Backend.SquareSums(y, spanX, M, N, Axis);
     }
 }
 
-public sealed record LoraImportanceCase(int Out, int In, int Rank, MatrixAxis Axis) : OperatorCase
+public sealed record LoraImportanceCase(int Out, int In, int Rank, MatrixAxis Axis, WeightType Type = WeightType.F32) : OperatorCase
 {
     private const float Scale = 1.75f;
 
     public override Action Prepare(Sandbox sandbox)
     {
-        float[] w = TestData.Uniform(Out * In, 1), a = TestData.Uniform(Rank * In, 2), b = TestData.Uniform(Out * Rank, 3);
+        float[] w = WeightReference.Stored(TestData.Uniform(Out * In, 1), Type, In), a = TestData.Uniform(Rank * In, 2), b = TestData.Uniform(Out * Rank, 3);
         float[] dA = TestData.Uniform(Rank * In, 4), dB = TestData.Uniform(Out * Rank, 5);
         var score = new double[Axis == MatrixAxis.Rows ? Out : In];
         for (int o = 0; o < Out; o++)
@@ -116,7 +117,7 @@ public sealed record LoraImportanceCase(int Out, int In, int Rank, MatrixAxis Ax
 
         var spanScore = sandbox.Output("score", score, tolerance: 3e-6);
         var operands = new LinearOperands(
-            sandbox.Input("w", w), default, sandbox.Input("A", a), sandbox.Input("B", b), In, Out, Rank, Scale);
+            sandbox.Weight("w", TestData.Uniform(Out * In, 1), Type, In), default, sandbox.Input("A", a), sandbox.Input("B", b), In, Out, Rank, Scale);
         var spanDA = sandbox.Input("dA", dA);
         var spanDB = sandbox.Input("dB", dB);
         return () => sandbox.Backend.LoraImportance(spanScore, operands, spanDA, spanDB, Axis);

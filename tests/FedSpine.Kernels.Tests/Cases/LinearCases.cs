@@ -4,12 +4,12 @@ using FedSpine.Kernels.Tests.Reference;
 namespace FedSpine.Kernels.Tests.Cases;
 
 /// <summary>A linear layer's inputs.</summary>
-public abstract record LinearCase(int Rows, int In, int Out, int Rank, bool HasBias) : OperatorCase
+public abstract record LinearCase(int Rows, int In, int Out, int Rank, bool HasBias, WeightType Type) : OperatorCase
 {
     protected const float Scale = 1.75f;
 
     protected float[] X => TestData.Uniform(Rows * In, 1);
-    protected float[] W => TestData.Uniform(Out * In, 2);
+    protected float[] W => WeightReference.Stored(TestData.Uniform(Out * In, 2), Type, In);
     protected float[] Bias => TestData.Uniform(Out, 3);
     protected float[] A => TestData.Uniform(Rank * In, 4);
     protected float[] B => TestData.Uniform(Out * Rank, 5);
@@ -20,14 +20,15 @@ public abstract record LinearCase(int Rows, int In, int Out, int Rank, bool HasB
     };
 
     protected LinearOperands Operands(Sandbox sandbox) => new(
-        sandbox.Input("w", W),
+        sandbox.Weight("w", TestData.Uniform(Out * In, 2), Type, In),
         HasBias ? sandbox.Input("bias", Bias) : default,
         Rank > 0 ? sandbox.Input("A", A) : default,
         Rank > 0 ? sandbox.Input("B", B) : default,
         In, Out, Rank, Scale);
 }
 
-public sealed record LinearForwardCase(int Rows, int In, int Out, int Rank, bool HasBias) : LinearCase(Rows, In, Out, Rank, HasBias)
+public sealed record LinearForwardCase(int Rows, int In, int Out, int Rank, bool HasBias, WeightType Type = WeightType.F32)
+    : LinearCase(Rows, In, Out, Rank, HasBias, Type)
 {
     public override Action Prepare(Sandbox sandbox)
     {
@@ -51,8 +52,9 @@ public enum LinearGradientSet
     All = 15,
 }
 
-public sealed record LinearBackwardCase(int Rows, int In, int Out, int Rank, LinearGradientSet Wanted, bool Accumulate)
-    : LinearCase(Rows, In, Out, Rank, true)
+public sealed record LinearBackwardCase(
+    int Rows, int In, int Out, int Rank, LinearGradientSet Wanted, bool Accumulate, WeightType Type = WeightType.F32)
+    : LinearCase(Rows, In, Out, Rank, true, Type)
 {
     public override Action Prepare(Sandbox sandbox)
     {

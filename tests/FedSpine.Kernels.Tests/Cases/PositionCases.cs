@@ -1,3 +1,4 @@
+using FedSpine.Kernels.Memory;
 using FedSpine.Kernels.Tests.Reference;
 
 namespace FedSpine.Kernels.Tests.Cases;
@@ -36,17 +37,17 @@ public sealed record RopeCase(int B, int T, int H, int D, bool Inverse = false) 
     }
 }
 
-public sealed record EmbeddingForwardCase(int Rows, int D, int V, bool Accumulate = false) : OperatorCase
+public sealed record EmbeddingForwardCase(int Rows, int D, int V, bool Accumulate = false, WeightType Type = WeightType.F32) : OperatorCase
 {
     public override Action Prepare(Sandbox sandbox)
     {
-        float[] table = TestData.Uniform(V * D, 1), before = TestData.Uniform(Rows * D, 2);
+        float[] table = WeightReference.Stored(TestData.Uniform(V * D, 1), Type, D), before = TestData.Uniform(Rows * D, 2);
         var ids = TestData.Indices(Rows, V, 3);
         var rows = table.ToDouble();
         double[] expected = [.. ids.SelectMany(id => rows.Row(id, D))];
         var y = Accumulate ? sandbox.Output("y", expected.Plus(before.ToDouble()), before, 1e-6) : sandbox.Output("y", expected, tolerance: 0);
         var spanIds = sandbox.Integers(ids);
-        var spanTable = sandbox.Input("table", table);
+        var spanTable = sandbox.Weight("table", TestData.Uniform(V * D, 1), Type, D);
         return () => sandbox.Backend.EmbeddingForward(y, spanIds, spanTable, Rows, D, Accumulate);
     }
 }

@@ -5,7 +5,7 @@ namespace FedSpine.Engine.Formats.Gguf;
 
 /// <summary>
 /// GGUF files of the LLaMA family (llama, qwen2, and deci without layers that lack attention or FFN), in and out; matrices F32, F16, BF16
-/// or Q8_0, computed in float32.
+/// or Q8_0, kept as <see cref="LoadOptions.BaseType"/> says.
 /// </summary>
 public static partial class GgufModel
 {
@@ -21,11 +21,11 @@ public static partial class GgufModel
         var lora = adapter?.Lora ?? options.Lora;
         // Declared and compared first: a header that lies about sizes must fail before memory is asked for.
         GgufWeights.CheckSizes(file, spec);
-        var declared = ModelFolder.Declare(spec, options.Trainable, lora);
+        var declared = ModelFolder.Declare(spec, options.Trainable, lora, options.BaseType);
         var weights = new GgufWeights(file, architecture, spec);
         weights.Match(declared);
         adapter?.Check(declared);
-        var model = Model.Create(backend, spec, options.Trainable, lora);
+        var model = Model.Create(backend, spec, options.Trainable, lora, baseType: options.BaseType);
         try
         {
             weights.Upload(model, options.Seed);

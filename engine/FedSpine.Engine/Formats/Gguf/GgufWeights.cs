@@ -54,7 +54,7 @@ internal sealed class GgufWeights(GgufFile file, GgufArchitecture architecture, 
 
     public void Upload(Model model, ulong seed)
     {
-        var buffer = new float[64 * 1024];
+        var buffer = TensorUpload.Buffer(model);
         foreach (var parameter in model.Parameters)
         {
             if (!_sources.TryGetValue(parameter.Name, out var tensor))
@@ -68,12 +68,13 @@ internal sealed class GgufWeights(GgufFile file, GgufArchitecture architecture, 
 
     private void UploadPlain(Model model, Parameter parameter, GgufTensor tensor, float[] buffer)
     {
-        for (int start = 0, length; start < parameter.Length; start += length)
+        int columns = parameter.Columns;
+        for (int row = 0, rows; row < parameter.Rows; row += rows)
         {
-            length = Math.Min(buffer.Length, parameter.Length - start);
-            var piece = buffer.AsSpan(0, length);
-            Read(tensor, start, piece);
-            model.Backend.Upload<float>(parameter.Value.Slice(start, length), piece);
+            rows = Math.Min(buffer.Length / columns, parameter.Rows - row);
+            var piece = buffer.AsSpan(0, rows * columns);
+            Read(parameter, tensor, (long)row * columns, piece);
+            parameter.Write(model.Backend, row, piece);
         }
     }
 
@@ -84,19 +85,19 @@ internal sealed class GgufWeights(GgufFile file, GgufArchitecture architecture, 
         float[] from = new float[headSize * columns], to = new float[headSize * columns];
         for (int start = 0; start < parameter.Rows; start += headSize)
         {
-            Read(tensor, (long)start * columns, from);
+            Read(parameter, tensor, (long)start * columns, from);
             for (int row = 0; row < headSize; row++)
                 from.AsSpan(row * columns, columns).CopyTo(to.AsSpan(architecture.CheckpointRow(row, headSize) * columns, columns));
-            model.Backend.Upload<float>(parameter.Value.Slice(start * columns, to.Length), to);
+            parameter.Write(model.Backend, start, to);
         }
     }
 
-    private void Read(GgufTensor tensor, long start, Span<float> values)
+    private void Read(Parameter parameter, GgufTensor tensor, long start, Span<float> values)
     {
         file.Read(tensor, start, values);
-        int bad = FloatConversion.IndexOfBeyond(values, float.MaxValue);
+        int bad = FloatConversion.IndexOfBeyond(values, parameter.Type.Largest());
         if (bad >= 0)
-            throw InputException.InFile(file.Path, $"tensor {tensor.Name} contains {values[bad]} at element {start + bad}");
+            throw InputException.InFile(file.Path, $"tensor {tensor.Name} contains {values[bad]} at element {start + bad}{(float.IsFinite(values[bad]) ? $", which {parameter.Type.Label()} cannot hold" : "")}");
     }
 
     private GgufTensor Checked(Parameter parameter, GgufTensor tensor)
