@@ -18,6 +18,8 @@ if (args.Length == 0)
                              a short suite; fails on more managed bytes, or on times beyond the noise of this machine's baseline
           compare A.json B.json
                              what changed between two runs of the gate, and whether the rounds bear it out
+          memory [--json] [--rounds N] [--layers N]
+                             planned bytes of a step in every mode of recomputing, and their time over a step that keeps everything
           fuzz [--count N] [--seed N] [--only PARSER]
                              damaged files for every parser of user files; fails where one crashes, hangs or grows
           decode [--json]    decoding beside the memory's read bandwidth, in turn
@@ -43,6 +45,8 @@ try
             return GateCommand.Run(args[1..]);
         case "compare":
             return CompareCommand.Run(args[1..]);
+        case "memory":
+            return MemoryCommand.Run(args[1..]);
         case "fuzz":
             return FuzzCommand.Run(args);
         case "decode" when args is ["decode"] or ["decode", "--json"]:
