@@ -68,6 +68,11 @@ internal static class GateCommand
             Console.WriteLine($"ratios were not judged, allocated bytes were; record a baseline with: gate --update{(options.Text("--baseline") is { } given ? $" --baseline {given}" : "")}");
         }
 
+        else if (now.Count(c => baseline!.Cases.All(b => (b.Name, b.Reference) != (c.Name, c.Reference))) is > 0 and var unjudged)
+        {
+            Console.WriteLine($"{unjudged} ratios were not judged: the baseline lacks the case, or has it beside another reference (is OpenBLAS installed?)");
+        }
+
         failures.ForEach(Console.Error.WriteLine);
         Console.WriteLine(failures.Count == 0 ? "the gate passes" : $"the gate fails: {failures.Count} of {cases.Count} cases are worse, {Attempts} times each");
         return failures.Count == 0 ? 0 : 1;

@@ -44,9 +44,9 @@ internal static class StepCommand
 
         Console.WriteLine($"""
             {options.Model}, B {options.Batch}, T {options.Length}, rank {options.Rank}, {options.Threads} threads, recompute {options.RecomputeName}; medians of {options.Steps} rounds
-            training step  {times.TrainStepSeconds,9:f3} s   {times.TrainFlops / 1e9,8:f1} GFLOP   {times.TrainShareOfOpenBlas:p1} of OpenBLAS's rate
-            forward        {times.ForwardSeconds,9:f3} s   {times.ForwardFlops / 1e9,8:f1} GFLOP   {times.ForwardShareOfOpenBlas:p1} of OpenBLAS's rate
-            OpenBLAS       {times.OpenBlasGflops,9:f1} GFLOP/s (1536^3)
+            training step  {times.TrainStepSeconds,9:f3} s   {times.TrainFlops / 1e9,8:f1} GFLOP   {Share(times.TrainShareOfOpenBlas)}
+            forward        {times.ForwardSeconds,9:f3} s   {times.ForwardFlops / 1e9,8:f1} GFLOP   {Share(times.ForwardShareOfOpenBlas)}
+            OpenBLAS       {times.OpenBlasGflops ?? double.NaN,9:f1} GFLOP/s (1536^3)
             peak resident  {memory.PeakRssBytes / 1e9,9:f3} GB ({memory.ModelBytes / 1e9:f3} of the model, {memory.ActivationBytes / 1e9:f3} of activations)
             allocated      {times.AllocatedBytesPerStep,9:f0} bytes a step
             scoring        {times.TaylorOverhead:p2} of a step with taylor, {times.LoraGradientOverhead:p2} with lora-gradient
@@ -59,6 +59,8 @@ internal static class StepCommand
 
         return 0;
     }
+
+    private static string Share(double? share) => share is null ? "" : $"{share:p1} of OpenBLAS's rate";
 
     /// <summary>In a child process: times.</summary>
     public static int RunTimes(IEnumerable<string> arguments)
