@@ -58,7 +58,7 @@ internal sealed record GateCase(string Workload, int Threads, Func<OpenBlas?, in
         using var backend = HostBackend.Create(Threads);
         using var workload = s_recipes[Workload].Create(backend);
         using var reference = Reference(blas, Threads);
-        var turns = Turns.Measure(workload.Run, reference.Run, rounds, RoundSeconds, Threads == 1 || blas is null ? default : OpenBlas.SpinsFor);
+        var turns = Turns.Measure(workload.Run, reference.Run, rounds, RoundSeconds, Threads == 1 || blas is null ? default : OpenBlas.SpinsFor, threadTime: Threads == 1);
         return new GateMeasurement(Name, reference.Name, turns.Ratios, turns.AllocatedBytes);
     }
 

@@ -18,31 +18,33 @@ internal sealed record Turns(double[] Ours, double[] Other, double AllocatedByte
     /// their clock starts: <paramref name="rest"/> lies between them, in which the other's idle threads stop spinning (OpenBLAS's
     /// spin for about 25 ms after a product, on a core that ours would need), and an untimed call follows it.
     /// </summary>
-    public static Turns Measure(Action ours, Action? other, int rounds, double roundSeconds, TimeSpan rest = default)
+    /// <param name="threadTime">Processor time of the calling thread in place of the wall's: where both work on no other.</param>
+    public static Turns Measure(Action ours, Action? other, int rounds, double roundSeconds, TimeSpan rest = default, bool threadTime = false)
     {
+        Func<double> clock = threadTime ? Clock.ThreadSeconds : Clock.WallSeconds;
         int repeats = Repeats(ours, roundSeconds), otherRepeats = other is null ? 0 : Repeats(other, roundSeconds);
         double[] oursSeconds = new double[rounds], otherSeconds = new double[other is null ? 0 : rounds], bytes = new double[rounds];
         for (int round = 0; round < rounds; round++)
         {
             if (other is not null && round % 2 == 1)
-                otherSeconds[round] = Time(other, otherRepeats, rest);
-            (oursSeconds[round], bytes[round]) = TimeAndBytes(ours, repeats, rest);
+                otherSeconds[round] = Time(other, otherRepeats, rest, clock);
+            (oursSeconds[round], bytes[round]) = TimeAndBytes(ours, repeats, rest, clock);
             if (other is not null && round % 2 == 0)
-                otherSeconds[round] = Time(other, otherRepeats, rest);
+                otherSeconds[round] = Time(other, otherRepeats, rest, clock);
         }
 
         return new Turns(oursSeconds, otherSeconds, Robust.Median(bytes));
     }
 
     /// <summary>Managed bytes that the process allocates during a call, all threads together.</summary>
-    public static (double Seconds, double Bytes) TimeAndBytes(Action call, int repeats, TimeSpan rest)
+    public static (double Seconds, double Bytes) TimeAndBytes(Action call, int repeats, TimeSpan rest, Func<double>? clock = null)
     {
         long before = 0;
-        double seconds = Time(call, repeats, rest, () => before = GC.GetTotalAllocatedBytes(precise: true));
+        double seconds = Time(call, repeats, rest, clock ?? Clock.WallSeconds, () => before = GC.GetTotalAllocatedBytes(precise: true));
         return (seconds, (double)(GC.GetTotalAllocatedBytes(precise: true) - before) / repeats);
     }
 
-    private static double Time(Action call, int repeats, TimeSpan rest, Action? begin = null)
+    private static double Time(Action call, int repeats, TimeSpan rest, Func<double> clock, Action? begin = null)
     {
         if (rest > TimeSpan.Zero)
         {
@@ -51,10 +53,10 @@ internal sealed record Turns(double[] Ours, double[] Other, double AllocatedByte
         }
 
         begin?.Invoke();
-        long start = Stopwatch.GetTimestamp();
+        double start = clock();
         for (int i = 0; i < repeats; i++)
             call();
-        return Stopwatch.GetElapsedTime(start).TotalSeconds / repeats;
+        return (clock() - start) / repeats;
     }
 
     /// <summary>Calls that fill a round; the calls made to find out are also the warm-up: code, caches, scratch.</summary>
