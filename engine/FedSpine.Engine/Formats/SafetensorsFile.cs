@@ -8,7 +8,7 @@ namespace FedSpine.Engine.Formats;
 /// <summary>
 /// A memory-mapped safetensors file (https://huggingface.co/docs/safetensors): 8 bytes little-endian header length, JSON header,
 /// data. Opening reads and checks the header only. <see cref="Bytes"/> are in place, valid until <see cref="Dispose"/>; converted
-/// elements are read from the file instead, because mapped pages would count as resident beside the memory that they are copied to.
+/// elements are read from the file instead (see <see cref="FileBytes"/>).
 /// </summary>
 public sealed unsafe class SafetensorsFile : IDisposable
 {
@@ -181,23 +181,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
     private void ReadBytes(SafetensorsTensor tensor, long byteOffset, Span<byte> destination)
     {
         ObjectDisposedException.ThrowIf(_data == null, this);
-        for (long at = _dataOffset + tensor.Begin + byteOffset; !destination.IsEmpty;)
-        {
-            int count;
-            try
-            {
-                count = RandomAccess.Read(_handle, destination, at);
-            }
-            catch (IOException e)
-            {
-                throw InputException.InFile(Path, $"tensor {tensor.Name} cannot be read", e);
-            }
-
-            if (count == 0)
-                throw InputException.InFile(Path, $"tensor {tensor.Name}: the file has become shorter");
-            at += count;
-            destination = destination[count..];
-        }
+        FileBytes.Read(_handle, Path, tensor.Name, _dataOffset + tensor.Begin + byteOffset, destination);
     }
 
     private int CheckedLength(SafetensorsTensor tensor) => tensor.Length <= Array.MaxLength

@@ -1,21 +1,27 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace FedSpine.Engine.Formats.Gguf;
 
 /// <summary>
-/// A memory-mapped GGUF file, version 2 or 3. Opening reads and checks the header only; tensors are converted piece by piece as they
-/// are asked for.
+/// A GGUF file, version 2 or 3. Opening reads and checks the header only, in a mapping; tensors are read and converted piece by piece
+/// as they are asked for.
 /// </summary>
 public sealed unsafe class GgufFile : IDisposable
 {
+    private const int PieceLength = 4096;
+
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
-    private byte* _data;
+    private readonly SafeFileHandle _handle;
+    private readonly long _dataStart;
+    private bool _disposed;
 
-    private GgufFile(string path, MemoryMappedFile file, long length)
+    private GgufFile(string path, MemoryMappedFile file, SafeFileHandle handle, long length)
     {
         Path = path;
-        _file = file;
+        (_file, _handle) = (file, handle);
         _view = file.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
         byte* start = null;
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
@@ -24,7 +30,7 @@ public sealed unsafe class GgufFile : IDisposable
         {
             var header = GgufHeader.Parse(path, new ReadOnlySpan<byte>(start, (int)Math.Min(length, int.MaxValue)), length);
             (Version, Metadata, Tensors) = (header.Version, header.Metadata, header.Tensors);
-            _data = start + header.DataStart;
+            _dataStart = header.DataStart;
         }
         catch
         {
@@ -74,7 +80,7 @@ public sealed unsafe class GgufFile : IDisposable
                 if (length < 24)
                     throw InputException.InFile(path, $"the file has {length} bytes, a GGUF file has at least 24");
                 var file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
-                return new GgufFile(path, file, length);
+                return new GgufFile(path, file, stream.SafeFileHandle, length);
             }
             catch
             {
@@ -89,41 +95,55 @@ public sealed unsafe class GgufFile : IDisposable
     }
 
     /// <summary>Converts the elements [start, start + destination.Length) of an F32, F16, BF16 or Q8_0 tensor.</summary>
-    /// <exception cref="InputException">The tensor holds another type.</exception>
+    /// <exception cref="InputException">The tensor holds another type, or the file has become shorter.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The range is not inside the tensor.</exception>
     public void Read(GgufTensor tensor, long start, Span<float> destination)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(start);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(destination.Length, tensor.Length - start);
-        ObjectDisposedException.ThrowIf(_data == null, this);
-        byte* data = _data + tensor.Offset;
-        switch (tensor.Type)
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (tensor.Type == GgufTensorType.F32)
         {
-            case GgufTensorType.F32:
-                new ReadOnlySpan<float>(data + start * 4, destination.Length).CopyTo(destination);
-                break;
-            case GgufTensorType.F16:
-                FloatConversion.FromHalf(new ReadOnlySpan<Half>(data + start * 2, destination.Length), destination);
-                break;
-            case GgufTensorType.BF16:
-                FloatConversion.FromBFloat16(new ReadOnlySpan<ushort>(data + start * 2, destination.Length), destination);
-                break;
-            case GgufTensorType.Q8_0:
-                int within = (int)(start % Q8Block.Length);
-                int blocks = (within + destination.Length + Q8Block.Length - 1) / Q8Block.Length;
-                Q8Block.Dequantize(new ReadOnlySpan<byte>(data + start / Q8Block.Length * Q8Block.Bytes, blocks * Q8Block.Bytes), within, destination);
-                break;
-            default:
-                throw InputException.InFile(Path, $"tensor {tensor.Name} is of type {tensor.Type}; supported are F32, F16, BF16 and Q8_0");
+            ReadBytes(tensor, start * 4, MemoryMarshal.AsBytes(destination));
+            return;
+        }
+
+        Span<byte> buffer = stackalloc byte[2 * PieceLength];
+        for (; !destination.IsEmpty; start += PieceLength)
+        {
+            var piece = destination[..Math.Min(PieceLength, destination.Length)];
+            destination = destination[piece.Length..];
+            switch (tensor.Type)
+            {
+                case GgufTensorType.F16:
+                    FloatConversion.FromHalf(MemoryMarshal.Cast<byte, Half>(ReadBytes(tensor, start * 2, buffer[..(2 * piece.Length)])), piece);
+                    break;
+                case GgufTensorType.BF16:
+                    FloatConversion.FromBFloat16(MemoryMarshal.Cast<byte, ushort>(ReadBytes(tensor, start * 2, buffer[..(2 * piece.Length)])), piece);
+                    break;
+                case GgufTensorType.Q8_0:
+                    int within = (int)(start % Q8Block.Length);
+                    int blocks = (within + piece.Length + Q8Block.Length - 1) / Q8Block.Length;
+                    Q8Block.Dequantize(ReadBytes(tensor, start / Q8Block.Length * Q8Block.Bytes, buffer[..(blocks * Q8Block.Bytes)]), within, piece);
+                    break;
+                default:
+                    throw InputException.InFile(Path, $"tensor {tensor.Name} is of type {tensor.Type}; supported are F32, F16, BF16 and Q8_0");
+            }
         }
     }
 
     public void Dispose()
     {
-        if (_data == null)
+        if (_disposed)
             return;
-        _data = null;
+        _disposed = true;
         Release();
+    }
+
+    private Span<byte> ReadBytes(GgufTensor tensor, long byteOffset, Span<byte> destination)
+    {
+        FileBytes.Read(_handle, Path, tensor.Name, _dataStart + tensor.Offset + byteOffset, destination);
+        return destination;
     }
 
     private void Release()
