@@ -7,10 +7,10 @@ namespace FedSpine.Kernels.Tests.Host;
 
 public sealed class AttentionOperatorTests : HostOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases =>
+    public override IEnumerable<OperatorCase> Cases =>
         AllOf([(1, 1, 1, 1, 1), (1, 5, 1, 1, 1), (2, 7, 2, 2, 8), (3, 24, 2, 1, 16), (3, 33, 4, 2, 16), (2, 65, 3, 1, 7), (2, 49, 1, 1, 65), (0, 4, 1, 1, 4)]);
 
-    protected override IEnumerable<OperatorCase> LargeCases => AllOf([(3, 100, 2, 1, 32), (2, 130, 6, 3, 5), (1, 340, 2, 1, 9)]);
+    public override IEnumerable<OperatorCase> LargeCases => AllOf([(3, 100, 2, 1, 32), (2, 130, 6, 3, 5), (1, 340, 2, 1, 9)]);
 
     private static IEnumerable<OperatorCase> AllOf((int B, int T, int QueryHeads, int KeyValueHeads, int HeadSize)[] shapes) =>
     [

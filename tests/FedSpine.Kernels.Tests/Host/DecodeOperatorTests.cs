@@ -5,7 +5,7 @@ namespace FedSpine.Kernels.Tests.Host;
 
 public sealed class AttentionDecodeOperatorTests : HostOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases =>
+    public override IEnumerable<OperatorCase> Cases =>
         from s in new (int B, int Capacity, int QueryHeads, int KeyValueHeads, int HeadSize)[]
         {
             (1, 1, 1, 1, 1), (1, 5, 1, 1, 3), (3, 17, 2, 2, 8), (3, 33, 4, 2, 16), (2, 65, 3, 1, 7),
@@ -13,7 +13,7 @@ public sealed class AttentionDecodeOperatorTests : HostOperatorTests
         }
         select new AttentionDecodeCase(s.B, s.Capacity, s.QueryHeads, s.KeyValueHeads, s.HeadSize);
 
-    protected override IEnumerable<OperatorCase> LargeCases => [new AttentionDecodeCase(3, 400, 6, 3, 64), new AttentionDecodeCase(5, 331, 4, 4, 33)];
+    public override IEnumerable<OperatorCase> LargeCases => [new AttentionDecodeCase(3, 400, 6, 3, 64), new AttentionDecodeCase(5, 331, 4, 4, 33)];
 
     [Fact]
     public void A_sequence_is_computed_as_if_it_were_alone()
@@ -53,10 +53,10 @@ public sealed class AttentionDecodeOperatorTests : HostOperatorTests
 
 public sealed class CacheAppendOperatorTests : HostOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases =>
+    public override IEnumerable<OperatorCase> Cases =>
         [.. from D in Lengths select new CacheAppendCase(3, 1, 4, 2, D), .. from T in new[] { 1, 2, 5 } select new CacheAppendCase(2, T, 5, 3, 6), new CacheAppendCase(0, 1, 4, 1, 2)];
 
-    protected override IEnumerable<OperatorCase> LargeCases => [new CacheAppendCase(3, 41, 60, 7, 65)];
+    public override IEnumerable<OperatorCase> LargeCases => [new CacheAppendCase(3, 41, 60, 7, 65)];
 
     [Fact]
     public void RejectsTokensBeyondTheCapacity()

@@ -6,16 +6,16 @@ namespace FedSpine.Kernels.Tests.Host;
 
 public sealed class FillOperatorTests : HostOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases => [.. from n in Lengths select new FillCase(n, 1.25f), new FillCase(0, 1)];
+    public override IEnumerable<OperatorCase> Cases => [.. from n in Lengths select new FillCase(n, 1.25f), new FillCase(0, 1)];
 
-    protected override IEnumerable<OperatorCase> LargeCases => [new FillCase(100_003, -3)];
+    public override IEnumerable<OperatorCase> LargeCases => [new FillCase(100_003, -3)];
 }
 
 public sealed class CopyOperatorTests : HostOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases => [.. from n in Lengths select new CopyCase(n), new CopyCase(0)];
+    public override IEnumerable<OperatorCase> Cases => [.. from n in Lengths select new CopyCase(n), new CopyCase(0)];
 
-    protected override IEnumerable<OperatorCase> LargeCases => [new CopyCase(100_003)];
+    public override IEnumerable<OperatorCase> LargeCases => [new CopyCase(100_003)];
 
     [Fact]
     public void RejectsUnequalLengths()
@@ -30,7 +30,7 @@ public sealed class CopyOperatorTests : HostOperatorTests
 
 public sealed class MapOperatorTests : HostOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases =>
+    public override IEnumerable<OperatorCase> Cases =>
     [
         .. from n in Lengths from inPlace in Both select new UnaryMapCase(n, inPlace),
         .. from n in Lengths from operand in Enumerable.Range(0, 3) select new BinaryMapCase(n, operand),
@@ -38,7 +38,7 @@ public sealed class MapOperatorTests : HostOperatorTests
         new UnaryMapCase(0),
     ];
 
-    protected override IEnumerable<OperatorCase> LargeCases => [new UnaryMapCase(50_003), new BinaryMapCase(50_003), new TernaryMapCase(50_003, 3)];
+    public override IEnumerable<OperatorCase> LargeCases => [new UnaryMapCase(50_003), new BinaryMapCase(50_003), new TernaryMapCase(50_003, 3)];
 
     [Fact]
     public void RejectsUnequalLengths()
@@ -55,14 +55,14 @@ public sealed class MapOperatorTests : HostOperatorTests
 
 public sealed class DropoutOperatorTests : HostOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases =>
+    public override IEnumerable<OperatorCase> Cases =>
     [
         .. from n in Lengths from inPlace in Both select new DropoutCase(n, 0.3f, 42, inPlace),
         new DropoutCase(65, 0, 1),
         new DropoutCase(65, 0.999f, ulong.MaxValue),
     ];
 
-    protected override IEnumerable<OperatorCase> LargeCases => [new DropoutCase(100_003, 0.1f, 7)];
+    public override IEnumerable<OperatorCase> LargeCases => [new DropoutCase(100_003, 0.1f, 7)];
 
     [Theory]
     [InlineData(0.1f, 1)]

@@ -6,10 +6,10 @@ namespace FedSpine.Kernels.Tests.Host;
 public abstract class HostOperatorTests
 {
     /// <summary>Odd shapes, length 1, aliasing, absent operands.</summary>
-    protected abstract IEnumerable<OperatorCase> Cases { get; }
+    public abstract IEnumerable<OperatorCase> Cases { get; }
 
     /// <summary>Shapes large enough to be split between threads.</summary>
-    protected abstract IEnumerable<OperatorCase> LargeCases { get; }
+    public abstract IEnumerable<OperatorCase> LargeCases { get; }
 
     public static TheoryData<HostIsa> Widths => HostBackends.Widths;
 

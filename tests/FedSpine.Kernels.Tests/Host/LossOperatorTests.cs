@@ -6,7 +6,7 @@ namespace FedSpine.Kernels.Tests.Host;
 
 public sealed class SoftmaxOperatorTests : HostOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases =>
+    public override IEnumerable<OperatorCase> Cases =>
     [
         .. from C in Lengths from inPlace in Both select new SoftmaxCase(3, C, InPlace: inPlace),
         .. from shift in new[] { -1e6f, 1e4f } select new SoftmaxCase(2, 33, Shift: shift),
@@ -14,7 +14,7 @@ public sealed class SoftmaxOperatorTests : HostOperatorTests
         new SoftmaxCase(0, 5),
     ];
 
-    protected override IEnumerable<OperatorCase> LargeCases => [new SoftmaxCase(301, 199), new SoftmaxCase(3, 50_001, InPlace: true)];
+    public override IEnumerable<OperatorCase> LargeCases => [new SoftmaxCase(301, 199), new SoftmaxCase(3, 50_001, InPlace: true)];
 
     [Theory, MemberData(nameof(Widths))]
     public void MaskedLogitsHaveNoWeight(HostIsa isa)
@@ -40,14 +40,14 @@ public sealed class SoftmaxOperatorTests : HostOperatorTests
 
 public sealed class CrossEntropyOperatorTests : HostOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases =>
+    public override IEnumerable<OperatorCase> Cases =>
     [
         .. from C in Lengths from gradient in Enum.GetValues<LossGradient>() select new CrossEntropyCase(4, C, gradient),
         .. from shift in new[] { -1e5f, 1e4f } select new CrossEntropyCase(2, 33, LossGradient.Separate, Shift: shift),
         new CrossEntropyCase(3, 70, LossGradient.OnLogits, Spread: 300),
     ];
 
-    protected override IEnumerable<OperatorCase> LargeCases =>
+    public override IEnumerable<OperatorCase> LargeCases =>
         [new CrossEntropyCase(301, 199, LossGradient.OnLogits), new CrossEntropyCase(3, 50_001, LossGradient.Separate)];
 
     [Fact]

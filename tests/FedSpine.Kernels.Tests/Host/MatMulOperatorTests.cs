@@ -9,7 +9,7 @@ public sealed class MatMulOperatorTests : HostOperatorTests
 
     private static readonly MatMulLayout[] Layouts = Enum.GetValues<MatMulLayout>();
 
-    protected override IEnumerable<OperatorCase> Cases =>
+    public override IEnumerable<OperatorCase> Cases =>
     [
         .. from layout in Layouts from m in Sizes from n in Sizes from k in Sizes select new MatMulCase(layout, m, n, k),
         .. from layout in Layouts
@@ -21,7 +21,7 @@ public sealed class MatMulOperatorTests : HostOperatorTests
            select new MatMulCase(layout, shape.M, shape.N, shape.K, batch, pad, alpha, accumulate),
     ];
 
-    protected override IEnumerable<OperatorCase> LargeCases =>
+    public override IEnumerable<OperatorCase> LargeCases =>
         from layout in Layouts
         from shape in new (int M, int N, int K, int Batch)[]
             { (130, 70, 700, 1), (20, 600, 330, 1), (3, 520, 800, 1), (14, 90, 300, 1), (70, 6, 1000, 1), (9, 130, 1000, 1), (128, 96, 256, 1), (40, 40, 50, 6) }

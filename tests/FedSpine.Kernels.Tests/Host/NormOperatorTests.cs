@@ -5,14 +5,14 @@ namespace FedSpine.Kernels.Tests.Host;
 
 public sealed class RmsNormOperatorTests : HostOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases =>
+    public override IEnumerable<OperatorCase> Cases =>
     [
         .. from D in Lengths from inPlace in Both select new RmsNormForwardCase(3, D, inPlace),
         .. from D in Lengths from weight in Both from inPlace in Both select new RmsNormBackwardCase(5, D, weight, inPlace),
         .. from D in Lengths from weight in Both select new RmsNormBackwardCase(2, D, weight, Accumulate: true),
     ];
 
-    protected override IEnumerable<OperatorCase> LargeCases =>
+    public override IEnumerable<OperatorCase> LargeCases =>
         [new RmsNormForwardCase(401, 131), new RmsNormBackwardCase(301, 131, true, InPlace: true), new RmsNormBackwardCase(401, 131, true, Accumulate: true)];
 
     [Fact]
@@ -26,14 +26,14 @@ public sealed class RmsNormOperatorTests : HostOperatorTests
 
 public sealed class LayerNormOperatorTests : HostOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases =>
+    public override IEnumerable<OperatorCase> Cases =>
     [
         .. from D in Lengths from inPlace in Both select new LayerNormForwardCase(3, D, inPlace),
         .. from D in Lengths from weight in Both from bias in Both select new LayerNormBackwardCase(5, D, weight, bias, InPlace: weight == bias),
         .. from D in Lengths from weight in Both select new LayerNormBackwardCase(2, D, weight, !weight, Accumulate: true),
     ];
 
-    protected override IEnumerable<OperatorCase> LargeCases =>
+    public override IEnumerable<OperatorCase> LargeCases =>
     [
         new LayerNormForwardCase(401, 131),
         new LayerNormBackwardCase(301, 131, true, true, InPlace: true),

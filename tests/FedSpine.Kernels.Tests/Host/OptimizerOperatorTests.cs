@@ -5,10 +5,10 @@ namespace FedSpine.Kernels.Tests.Host;
 
 public sealed class AdamWOperatorTests : HostOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases =>
+    public override IEnumerable<OperatorCase> Cases =>
         from n in Lengths from scale in new float?[] { null, 1, 0.25f, 0 } select new AdamWCase(n, scale, n % 2 == 0 ? 0 : 0.01f);
 
-    protected override IEnumerable<OperatorCase> LargeCases => [new AdamWCase(100_003, 0.5f)];
+    public override IEnumerable<OperatorCase> LargeCases => [new AdamWCase(100_003, 0.5f)];
 
     /// <summary>A clip factor of 0 marks a gradient that is not finite: 0 times it would be NaN.</summary>
     [Fact]
@@ -41,10 +41,10 @@ public sealed class AdamWOperatorTests : HostOperatorTests
 
 public sealed class GradientNormOperatorTests : HostOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases =>
+    public override IEnumerable<OperatorCase> Cases =>
         from n in Lengths from maxNorm in new[] { 0, 0.25f, 10 } select new GradientNormCase(n, maxNorm);
 
-    protected override IEnumerable<OperatorCase> LargeCases => [new GradientNormCase(1_000_003, 0.1f)];
+    public override IEnumerable<OperatorCase> LargeCases => [new GradientNormCase(1_000_003, 0.1f)];
 
     [Fact]
     public void SquaresNeitherOverflowNorVanish()

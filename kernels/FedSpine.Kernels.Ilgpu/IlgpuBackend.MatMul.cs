@@ -1,0 +1,164 @@
+using FedSpine.Kernels.Memory;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace FedSpine.Kernels.Ilgpu;
+
+public sealed partial class IlgpuBackend
+{
+    /// <summary>Rows and columns that one thread holds in registers.</summary>
+    private const int Register = 4;
+
+    /// <summary>Depth of a tile in shared memory.</summary>
+    private const int TileK = 16;
+
+    /// <summary>Most rows (and columns) of a tile: a group of 16 x 16 threads.</summary>
+    private const int MaxTile = 16 * Register;
+
+    private Action<KernelConfig, FloatView, FloatView, FloatView, FloatView, MatMulArguments> MatMulLauncher =>
+        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, MatMulArguments>(MatMulKernel);
+
+    /// <summary>Strides in elements; what is transposed has its strides swapped.</summary>
+    internal struct MatMulArguments
+    {
+        public int M, N, K;
+        public int RowA, ColumnA, RowB, ColumnB, RowC;
+        public int BatchA, BatchB, BatchC;
+        public int Side; // threads along each side of a tile
+        public float Alpha;
+        public int Accumulate;
+        public int HasBias;
+    }
+
+    public void MatMul(DeviceSpan<float> c, DeviceSpan<float> a, DeviceSpan<float> b, in MatMulShape shape, float alpha = 1, bool accumulate = false) =>
+        MatMul(c, a, b, default, shape, alpha, accumulate);
+
+    /// <summary>C = alpha op(A) op(B) + bias, bias (N) along each row or absent.</summary>
+    private void MatMul(DeviceSpan<float> c, DeviceSpan<float> a, DeviceSpan<float> b, DeviceSpan<float> bias, in MatMulShape shape, float alpha, bool accumulate)
+    {
+        bool transposeA = shape.Layout == MatMulLayout.TN, transposeB = shape.Layout == MatMulLayout.NT;
+        var (M, N, K) = (shape.M, shape.N, shape.K);
+        RequireMatrix(c, M, N, shape.StrideC, shape.Batch, shape.BatchStrideC, "c");
+        RequireMatrix(a, transposeA ? K : M, transposeA ? M : K, shape.StrideA, shape.Batch, shape.BatchStrideA, "a");
+        RequireMatrix(b, transposeB ? N : K, transposeB ? K : N, shape.StrideB, shape.Batch, shape.BatchStrideB, "b");
+        if (M == 0 || N == 0 || shape.Batch == 0)
+            return;
+
+        int side = _group >= 256 ? 16 : _group >= 64 ? 8 : 4;
+        int tile = side * Register;
+        var arguments = new MatMulArguments
+        {
+            M = M, N = N, K = K,
+            RowA = transposeA ? 1 : shape.StrideA, ColumnA = transposeA ? shape.StrideA : 1,
+            RowB = transposeB ? 1 : shape.StrideB, ColumnB = transposeB ? shape.StrideB : 1,
+            RowC = shape.StrideC,
+            BatchA = (int)shape.BatchStrideA, BatchB = (int)shape.BatchStrideB, BatchC = (int)shape.BatchStrideC,
+            Side = side, Alpha = alpha, Accumulate = accumulate ? 1 : 0, HasBias = bias.IsEmpty ? 0 : 1,
+        };
+        var grid = new Index3D((N + tile - 1) / tile, (M + tile - 1) / tile, shape.Batch);
+        MatMulLauncher(new KernelConfig(grid, new Index3D(side * side, 1, 1)), View(c), View(a), View(b), View(bias), arguments);
+    }
+
+    private static void RequireMatrix(DeviceSpan<float> span, int rows, int columns, int stride, int batch, long batchStride, string name)
+    {
+        if (rows < 0 || columns < 0 || batch < 0)
+            throw new ArgumentException($"{name} is {batch} x {rows} x {columns}");
+        if (rows == 0 || columns == 0 || batch == 0)
+            return;
+        if (stride < columns)
+            throw new ArgumentException($"{name}: row stride {stride} is less than the {columns} columns");
+        long needed = (batch - 1) * batchStride + (long)(rows - 1) * stride + columns;
+        if (batchStride < 0 || span.Length < needed)
+            throw new ArgumentException($"{name} has {span.Length} elements, the shape needs {needed}");
+    }
+
+    /// <summary>
+    /// A group computes a tile of C from tiles of A and B in shared memory, each thread <see cref="Register"/> x <see cref="Register"/>
+    /// elements that lie Side apart. Every element is summed over k in order.
+    /// </summary>
+    private static void MatMulKernel(FloatView c, FloatView a, FloatView b, FloatView bias, MatMulArguments p)
+    {
+        var tileA = SharedMemory.Allocate<float>(TileK * (MaxTile + 1)); // (k, m)
+        var tileB = SharedMemory.Allocate<float>(TileK * (MaxTile + 1)); // (k, n)
+        int side = p.Side, stride = side * Register + 1;
+        int tx = Group.IdxX % side, ty = Group.IdxX / side;
+        int row0 = Grid.IdxY * side * Register, column0 = Grid.IdxX * side * Register;
+        float c00 = 0, c01 = 0, c02 = 0, c03 = 0, c10 = 0, c11 = 0, c12 = 0, c13 = 0;
+        float c20 = 0, c21 = 0, c22 = 0, c23 = 0, c30 = 0, c31 = 0, c32 = 0, c33 = 0;
+        for (int k0 = 0; k0 < p.K; k0 += TileK)
+        {
+            LoadTile(tileA, a, Grid.IdxZ * p.BatchA, row0, p.M, p.RowA, k0, p.K, p.ColumnA, side * Register);
+            LoadTile(tileB, b, Grid.IdxZ * p.BatchB, column0, p.N, p.ColumnB, k0, p.K, p.RowB, side * Register);
+            Group.Barrier();
+            for (int k = 0; k < TileK; k++)
+            {
+                int ia = k * stride + ty, ib = k * stride + tx;
+                float a0 = tileA[ia], a1 = tileA[ia + side], a2 = tileA[ia + 2 * side], a3 = tileA[ia + 3 * side];
+                float b0 = tileB[ib], b1 = tileB[ib + side], b2 = tileB[ib + 2 * side], b3 = tileB[ib + 3 * side];
+                c00 += a0 * b0;
+                c01 += a0 * b1;
+                c02 += a0 * b2;
+                c03 += a0 * b3;
+                c10 += a1 * b0;
+                c11 += a1 * b1;
+                c12 += a1 * b2;
+                c13 += a1 * b3;
+                c20 += a2 * b0;
+                c21 += a2 * b1;
+                c22 += a2 * b2;
+                c23 += a2 * b3;
+                c30 += a3 * b0;
+                c31 += a3 * b1;
+                c32 += a3 * b2;
+                c33 += a3 * b3;
+            }
+
+            Group.Barrier();
+        }
+
+        int row = row0 + ty, column = column0 + tx;
+        StoreRow(c, bias, p, row, column, c00, c01, c02, c03);
+        StoreRow(c, bias, p, row + side, column, c10, c11, c12, c13);
+        StoreRow(c, bias, p, row + 2 * side, column, c20, c21, c22, c23);
+        StoreRow(c, bias, p, row + 3 * side, column, c30, c31, c32, c33);
+    }
+
+    /// <summary>
+    /// tile[k, i] = x[start + i, k0 + k], 0 outside (rows, K). Neighbouring threads read along the dimension whose stride is 1.
+    /// </summary>
+    private static void LoadTile(FloatView tile, FloatView x, int batch, int start, int rows, int rowStride, int k0, int K, int kStride, int size)
+    {
+        for (int index = Group.IdxX; index < size * TileK; index += Group.DimX)
+        {
+            int i = kStride == 1 ? index / TileK : index % size;
+            int k = kStride == 1 ? index % TileK : index / size;
+            float value = 0;
+            if (start + i < rows && k0 + k < K)
+                value = x[batch + (start + i) * rowStride + (k0 + k) * kStride];
+            tile[k * (size + 1) + i] = value;
+        }
+    }
+
+    private static void StoreRow(FloatView c, FloatView bias, MatMulArguments p, int row, int column, float c0, float c1, float c2, float c3)
+    {
+        if (row >= p.M)
+            return;
+        Store(c, bias, p, row, column, c0);
+        Store(c, bias, p, row, column + p.Side, c1);
+        Store(c, bias, p, row, column + 2 * p.Side, c2);
+        Store(c, bias, p, row, column + 3 * p.Side, c3);
+    }
+
+    private static void Store(FloatView c, FloatView bias, MatMulArguments p, int row, int column, float sum)
+    {
+        if (column >= p.N)
+            return;
+        int at = Grid.IdxZ * p.BatchC + row * p.RowC + column;
+        float value = p.Alpha * sum;
+        if (p.HasBias != 0)
+            value += bias[column];
+        if (p.Accumulate != 0)
+            value += c[at];
+        c[at] = value;
+    }
+}

@@ -1,0 +1,8 @@
+namespace FedSpine.Kernels.Ilgpu;
+
+/// <summary>A device that ILGPU sees.</summary>
+/// <param name="Id">What opens it: "cuda:0", "opencl:1", "ilgpu-cpu".</param>
+/// <param name="Name">The maker's name for it.</param>
+/// <param name="MemoryBytes">Its memory; 0 where that is the machine's.</param>
+/// <param name="Problem">Why it cannot be used; null where it can.</param>
+public sealed record IlgpuDevice(string Id, string Name, long MemoryBytes, string? Problem);
