@@ -7,6 +7,7 @@ public class ReferenceRules
     public static TheoryData<string, string[], string[]> Allowed => new()
     {
         { "FedSpine.Kernels", [], [] },
+        { "FedSpine.Kernels.Ilgpu", ["FedSpine.Kernels"], ["ILGPU", "ILGPU.Algorithms"] },
         { "FedSpine.Engine", ["FedSpine.Kernels"], ["Microsoft.ML.Tokenizers", "CsvHelper"] },
         { "FedSpine.Federated", ["FedSpine.Engine"], [] },
         { "FedSpine.Cli", ["FedSpine.Federated"], ["System.CommandLine", "Spectre.Console"] },

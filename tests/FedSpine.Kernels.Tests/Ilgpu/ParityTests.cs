@@ -10,7 +10,7 @@ namespace FedSpine.Kernels.Tests.Ilgpu;
 [Collection(nameof(Accelerators))]
 public sealed class ParityTests
 {
-    private const int DebuggerCases = 6;
+    private const int DebuggerCases = 4;
 
     public static TheoryData<string, string> Matrix
     {
@@ -46,7 +46,7 @@ public sealed class ParityTests
     public void RepeatsBitForBit(string suite, string id)
     {
         var backend = Accelerators.Open(id);
-        foreach (var operatorCase in CasesOf(suite, id).Reverse().Take(3))
+        foreach (var operatorCase in CasesOf(suite, id).Reverse().Take(id == Accelerators.Debugger ? 1 : 3))
             Assert.True(operatorCase.Bits(backend).AsSpan().SequenceEqual(operatorCase.Bits(backend)), $"{backend.Name}: {operatorCase}: two runs differ");
     }
 
