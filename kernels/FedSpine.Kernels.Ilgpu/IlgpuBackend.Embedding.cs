@@ -12,13 +12,14 @@ public sealed partial class IlgpuBackend
     private Action<KernelConfig, FloatView, IntView, FloatView, int, int> EmbeddingBackwardLauncher =>
         field ??= _accelerator.LoadStreamKernel<FloatView, IntView, FloatView, int, int>(EmbeddingBackwardKernel);
 
-    public void EmbeddingForward(DeviceSpan<float> y, DeviceSpan<int> ids, DeviceSpan<float> table, int rows, int D, bool accumulate = false)
+    public void EmbeddingForward(DeviceSpan<float> y, DeviceSpan<int> ids, WeightSpan table, int rows, int D, bool accumulate = false)
     {
         RequireLength(y, (long)rows * D);
         RequireLength(ids, rows);
-        RowsOf(table, D);
+        var floats = Floats(table);
+        RowsOf(floats, D, nameof(table));
         if (!y.IsEmpty)
-            EmbeddingForwardLauncher(Elements(y.Length), View(y), View(ids), View(table), D, accumulate ? 1 : 0);
+            EmbeddingForwardLauncher(Elements(y.Length), View(y), View(ids), View(floats), D, accumulate ? 1 : 0);
     }
 
     public void EmbeddingBackward(DeviceSpan<float> dtable, DeviceSpan<int> ids, DeviceSpan<float> dy, int rows, int D)

@@ -4,5 +4,5 @@ namespace FedSpine.Kernels.Ilgpu;
 
 public sealed partial class IlgpuBackend
 {
-    public void GatherRows(DeviceSpan<float> y, DeviceSpan<float> x, DeviceSpan<int> rows, int D) => EmbeddingForward(y, rows, x, rows.Length, D);
+    public void GatherRows(WeightSpan y, WeightSpan x, DeviceSpan<int> rows, int D) => EmbeddingForward(Floats(y), rows, x, rows.Length, D);
 }

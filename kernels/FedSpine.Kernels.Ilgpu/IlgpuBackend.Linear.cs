@@ -14,7 +14,7 @@ public sealed partial class IlgpuBackend
         RequireLength(y, (long)rows * w.Out);
         RequireLength(xa, (long)rows * w.Rank);
         RequireLength(x, (long)rows * w.In);
-        MatMul(y, x, w.Weight, w.Bias, new MatMulShape(MatMulLayout.NT, rows, w.Out, w.In), 1, accumulate: false);
+        MatMul(y, x, w.Weight.Floats, w.Bias, new MatMulShape(MatMulLayout.NT, rows, w.Out, w.In), 1, accumulate: false);
         if (w.Rank == 0)
             return;
         MatMul(xa, x, w.A, new MatMulShape(MatMulLayout.NT, rows, w.Rank, w.In));
@@ -41,7 +41,7 @@ public sealed partial class IlgpuBackend
             MatMul(dyb, dy, w.B, new MatMulShape(MatMulLayout.NN, rows, w.Rank, w.Out));
         if (!dx.IsEmpty)
         {
-            MatMul(dx, dy, w.Weight, new MatMulShape(MatMulLayout.NN, rows, w.In, w.Out), accumulate: accumulate);
+            MatMul(dx, dy, w.Weight.Floats, new MatMulShape(MatMulLayout.NN, rows, w.In, w.Out), accumulate: accumulate);
             if (w.Rank > 0)
                 MatMul(dx, dyb, w.A, new MatMulShape(MatMulLayout.NN, rows, w.In, w.Rank), w.Scale, accumulate: true);
         }
@@ -56,9 +56,9 @@ public sealed partial class IlgpuBackend
             ColumnSumLauncher(Elements(w.Out), View(dw.Bias), View(dy), rows);
     }
 
-    private static void RequireLinear(in LinearOperands w)
+    private void RequireLinear(in LinearOperands w)
     {
-        RequireLength(w.Weight, (long)w.Out * w.In);
+        RequireLength(Floats(w.Weight), (long)w.Out * w.In, "w.Weight");
         RequireLengthOrAbsent(w.Bias, w.Out);
         RequireLength(w.A, (long)w.Rank * w.In);
         RequireLength(w.B, (long)w.Out * w.Rank);

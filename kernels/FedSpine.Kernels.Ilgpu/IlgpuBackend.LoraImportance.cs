@@ -26,14 +26,14 @@ public sealed partial class IlgpuBackend
     public void LoraImportance(DeviceSpan<float> score, in LinearOperands w, DeviceSpan<float> dA, DeviceSpan<float> dB, MatrixAxis axis)
     {
         RequireLength(score, axis == MatrixAxis.Rows ? w.Out : w.In);
-        RequireLength(w.Weight, (long)w.Out * w.In);
+        RequireLength(Floats(w.Weight), (long)w.Out * w.In, "w.Weight");
         RequireLength(w.A, (long)w.Rank * w.In);
         RequireLength(w.B, (long)w.Out * w.Rank);
         RequireLength(dA, (long)w.Rank * w.In);
         RequireLength(dB, (long)w.Out * w.Rank);
         if (score.IsEmpty)
             return;
-        var views = new LoraViews { W = View(w.Weight), A = View(w.A), B = View(w.B), DA = View(dA), DB = View(dB), In = w.In, Out = w.Out };
+        var views = new LoraViews { W = View(w.Weight.Floats), A = View(w.A), B = View(w.B), DA = View(dA), DB = View(dB), In = w.In, Out = w.Out };
         if (axis == MatrixAxis.Rows)
             LoraImportanceRowsLauncher(Rows(w.Out), View(score), views, w.Rank, w.Scale);
         else

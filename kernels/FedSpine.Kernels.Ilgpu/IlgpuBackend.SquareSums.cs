@@ -12,16 +12,17 @@ public sealed partial class IlgpuBackend
     private Action<KernelConfig, FloatView, FloatView, int> SquareSumColumnsLauncher =>
         field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, int>(SquareSumColumnsKernel);
 
-    public void SquareSums(DeviceSpan<float> y, DeviceSpan<float> x, int M, int N, MatrixAxis axis)
+    public void SquareSums(DeviceSpan<float> y, WeightSpan x, int M, int N, MatrixAxis axis)
     {
         RequireLength(y, axis == MatrixAxis.Rows ? M : N);
-        RequireLength(x, (long)M * N);
+        var floats = Floats(x);
+        RequireLength(floats, (long)M * N, nameof(x));
         if (y.IsEmpty)
             return;
         if (axis == MatrixAxis.Rows)
-            SquareSumRowsLauncher(Rows(M), View(y), View(x), N);
+            SquareSumRowsLauncher(Rows(M), View(y), View(floats), N);
         else
-            SquareSumColumnsLauncher(Elements(N), View(y), View(x), M);
+            SquareSumColumnsLauncher(Elements(N), View(y), View(floats), M);
     }
 
     private static void SquareSumRowsKernel(FloatView y, FloatView x, int N)

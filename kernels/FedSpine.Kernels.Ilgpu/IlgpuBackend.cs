@@ -40,6 +40,8 @@ public sealed partial class IlgpuBackend : IComputeBackend
 
     public bool Supports(Operator op, Type type) => type == typeof(float);
 
+    public bool Supports(Operator op, WeightType type) => type == WeightType.F32;
+
     public Arena Allocate(long bytes) => new IlgpuArena(_accelerator, bytes);
 
     public void Upload<T>(DeviceSpan<T> destination, ReadOnlySpan<T> source) where T : unmanaged
@@ -82,6 +84,11 @@ public sealed partial class IlgpuBackend : IComputeBackend
         null => _scratch.View(new DeviceSpan<T>(_scratch, 0, 1)),
         _ => throw new ArgumentException($"memory of another backend ({span.Arena.GetType().Name}) was given to {Name}"),
     };
+
+    /// <summary>The elements of a weight, which must be float32 here.</summary>
+    private DeviceSpan<float> Floats(WeightSpan weight) => weight.Type == WeightType.F32
+        ? weight.Floats
+        : throw new ArgumentException($"{Name} takes float32 weights only, not {weight.Type}: load the model with float32 weights, or compute on the host");
 
     private static void RequireLength<T>(DeviceSpan<T> span, long length, [CallerArgumentExpression(nameof(span))] string name = "")
         where T : unmanaged

@@ -63,8 +63,10 @@ public static class IlgpuDevices
     }
 
     /// <summary>A context of every device there is; nothing of CUDA or OpenCL need be installed.</summary>
-    internal static Context CreateContext() => Context.Create(builder => builder
-        .DefaultCPU().Cuda().OpenCL(_ => true).EnableAlgorithms().Optimize(OptimizationLevel.O2).Inlining(InliningMode.Aggressive));
+    private static Context CreateContext() => Context.Create(builder => ForKernels(builder.DefaultCPU().Cuda().OpenCL(_ => true)));
+
+    /// <summary>How kernels are compiled. Exponentials and logarithms on CUDA come from ILGPU's algorithms.</summary>
+    internal static Context.Builder ForKernels(Context.Builder builder) => builder.EnableAlgorithms().Optimize(OptimizationLevel.O2).Inlining(InliningMode.Aggressive);
 
     private static IEnumerable<(string Id, Device Device)> Identify(Context context)
     {

@@ -13,7 +13,7 @@ public abstract class WeightOperatorTests : HostOperatorTests
 
 public sealed class WeightLinearTests : WeightOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases =>
+    public override IEnumerable<OperatorCase> Cases =>
     [
         .. Forward([(0, 3, 2, 1), (1, 1, 1, 0), (1, 33, 65, 4), (2, 64, 9, 0), (3, 95, 6, 2), (4, 172, 37, 20), (7, 65, 31, 0), (17, 64, 96, 2), (33, 100, 7, 16), (13, 17, 33, 13)]),
         .. from length in Lengths from type in Types select new LinearForwardCase(1, length, 5, 0, false, type),
@@ -21,7 +21,7 @@ public sealed class WeightLinearTests : WeightOperatorTests
         .. Backward([(0, 3, 2, 1), (1, 33, 65, 4), (5, 172, 31, 0), (17, 64, 96, 2), (33, 100, 7, 16)]),
     ];
 
-    protected override IEnumerable<OperatorCase> LargeCases =>
+    public override IEnumerable<OperatorCase> LargeCases =>
     [
         .. Forward([(1, 512, 700, 0), (3, 500, 700, 8), (12, 300, 200, 0), (100, 340, 72, 8), (29, 40, 700, 3), (130, 128, 128, 16)]),
         .. Backward([(3, 512, 700, 8), (100, 340, 72, 8), (130, 128, 128, 16)]),
@@ -72,14 +72,14 @@ public sealed class WeightLinearTests : WeightOperatorTests
 
 public sealed class WeightTableTests : WeightOperatorTests
 {
-    protected override IEnumerable<OperatorCase> Cases =>
+    public override IEnumerable<OperatorCase> Cases =>
     [
         .. from D in Lengths from accumulate in Both from type in Types select new EmbeddingForwardCase(4, D, 3, accumulate, type),
         .. from N in Lengths from axis in Axes from type in Types select new SquareSumsCase(3, N, axis, type),
         .. from In in Lengths from axis in Axes from type in Types select new LoraImportanceCase(3, In, 2, axis, type),
     ];
 
-    protected override IEnumerable<OperatorCase> LargeCases =>
+    public override IEnumerable<OperatorCase> LargeCases =>
     [
         .. from type in Types select new EmbeddingForwardCase(501, 131, 37, false, type),
         .. from axis in Axes from type in Types select new SquareSumsCase(101, 605, axis, type),

@@ -1,4 +1,4 @@
-using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using FedSpine.Kernels.Ilgpu;
 using ILGPU.Runtime;
@@ -16,9 +16,10 @@ public static partial class Accelerators
 
     private static readonly Dictionary<string, IComputeBackend> Opened = [];
 
-    static Accelerators()
+    /// <summary>Before there are threads that might read it: the C library's environment, for .NET's own copy is not what PoCL sees.</summary>
+    [ModuleInitializer]
+    internal static void PreparePocl()
     {
-        // The C library's environment: .NET's own copy is not what PoCL reads.
         if (OperatingSystem.IsLinux())
             SetEnvironment("POCL_EXTRA_BUILD_FLAGS", "-D__generic=__global", 1);
     }

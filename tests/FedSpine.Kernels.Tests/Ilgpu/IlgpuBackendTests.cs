@@ -1,5 +1,6 @@
 using FedSpine.Kernels.Host;
 using FedSpine.Kernels.Ilgpu;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Kernels.Tests.Ilgpu;
 
@@ -73,6 +74,18 @@ public sealed class IlgpuBackendTests
         var x = sandbox.Input("x", [1, 2]);
         Expect.Rejects(sandbox, () => backend.Fill(x, 1), "another backend");
         Expect.Rejects(sandbox, () => backend.Copy(x, x.Slice(0, 1)), "y has 2", "1");
+    }
+
+    [Theory, MemberData(nameof(Ids))]
+    public void WeightsOtherThanFloat32AreRefused(string id)
+    {
+        var backend = Accelerators.Open(id);
+        Assert.All(Enum.GetValues<Operator>(), op => Assert.True(backend.Supports(op, WeightType.F32) && !backend.Supports(op, WeightType.BF16) && !backend.Supports(op, WeightType.Q8_0)));
+        using var sandbox = new Sandbox(backend);
+        var w = new LinearOperands(sandbox.Weight("w", new float[6], WeightType.Q8_0, 3), default, default, default, In: 3, Out: 2, Rank: 0, Scale: 1);
+        var (x, y) = (sandbox.Input("x", new float[3]), sandbox.Input("y", new float[2]));
+        Expect.Rejects(sandbox, () => backend.LinearForward(y, default, x, w, 1), "Q8_0", "float32");
+        Expect.Rejects(sandbox, () => backend.SquareSums(y, w.Weight, 2, 3, MatrixAxis.Rows), "Q8_0");
     }
 
     [Fact]
