@@ -1,68 +1,68 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using System.Text.Json;
-using FedSpine.Engine;
+using FedSpine.Bench.Measuring;
+using FedSpine.Bench.Workloads;
+using FedSpine.Engine.Formats;
 using FedSpine.Engine.Generation;
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Kernels;
 using FedSpine.Kernels.Host;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Bench;
 
 /// <summary>
-/// Decoding beside reading memory: steps of a random LLaMA of 110 M weights and sums over as many bytes as a step must read, in
+/// Decoding beside reading memory: steps of a random LLaMA and sums over as many bytes as a step must read, in
 /// turn. A step of one sequence is bound by memory, so the ratio of the two rates is what there is to win.
 /// </summary>
 internal static unsafe class DecodeComparison
 {
     private const int Rounds = 15, StepsPerRound = 3, Prompt = 256, Context = 512;
 
-    private static readonly ModelSpec Spec = new()
-    {
-        Family = ModelFamily.Llama, Head = ModelHead.CausalLm, Width = 768, VocabularySize = 32000, MaxPositions = Context, Activation = Activation.Silu,
-        TieWordEmbeddings = true, Layers = [.. Enumerable.Repeat(new LayerSpec(12, 12, 64, 2048), 12)],
-    };
-
     public sealed record Row(string Name, int Threads, int Sequences, double TokensPerSecond, double ReadGigabytes, double MemoryGigabytes, double Ratio);
 
-    public static int Run(bool json)
+    public static int Run(IEnumerable<string> arguments)
     {
+        var options = new CommandOptions(arguments, ["--model", "--base", "--threads"], ["--json"]);
+        string name = options.Choice("--model", "llama-110m", "llama-110m", "llama-1b");
+        var type = BenchModels.BaseType(options);
+        int only = options.Integer("--threads", 0, 1, 1024);
+        bool json = options.Has("--json");
         var output = json ? Console.Error : Console.Out;
         var rows = new List<Row>();
-        output.WriteLine($"{"",-34}{"threads",8}{"sequences",10}{"tokens/s",10}{"GB/s",8}{"memory",8}{"ratio",7}   (medians of {Rounds} rounds)");
-        foreach (int threads in Environment.ProcessorCount == 1 ? [1] : new[] { 1, 2 })
+        output.WriteLine($"{name + ", base " + type.Label(),-34}{"threads",8}{"sequences",10}{"tokens/s",10}{"GB/s",8}{"memory",8}{"ratio",7}   (medians of {Rounds} rounds)");
+        foreach (int threads in only > 0 ? [only] : Environment.ProcessorCount == 1 ? [1] : new[] { 1, 2 })
         {
             using var backend = HostBackend.Create(threads);
-            foreach (var (name, lora, sequences) in new (string, LoraSpec?, int)[]
+            foreach (var (what, lora, sequences) in new (string, LoraSpec?, int)[]
             {
-                ("12 layers, width 768", null, 1), ("the same, adapter of rank 8 apart", new LoraSpec(8, 16, LoraSpec.AllLinears), 1), ("the same, a batch", null, 4),
+                ("alone", null, 1), ("adapter of rank 8 apart", BenchModels.Lora(8), 1), ("a batch", null, 4),
             })
             {
-                var row = Measure(backend, name, threads, lora, sequences);
+                var row = Measure(backend, what, BenchModels.Spec(name), type, threads, lora, sequences);
                 rows.Add(row);
                 output.WriteLine($"{row.Name,-34}{row.Threads,8}{row.Sequences,10}{row.TokensPerSecond,10:f1}{row.ReadGigabytes,8:f1}{row.MemoryGigabytes,8:f1}{row.Ratio,7:f2}");
             }
         }
 
         if (json)
-            Console.WriteLine(JsonSerializer.Serialize(rows, new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, WriteIndented = true }));
+            Console.WriteLine(BenchJson.Write(new { model = name, @base = type.Label(), rows }));
         return 0;
     }
 
-    private static Row Measure(IComputeBackend backend, string name, int threads, LoraSpec? lora, int sequences)
+    private static Row Measure(IComputeBackend backend, string name, ModelSpec spec, WeightType type, int threads, LoraSpec? lora, int sequences)
     {
-        using var model = Model.Create(backend, Spec, Trainable.None, lora);
-        Randomise(model);
+        using var model = BenchModels.Create(backend, spec, Trainable.None, lora, baseType: type);
         using var decoder = new Decoder(model, sequences, Context);
         var logits = new float[sequences * decoder.LogitColumns];
         int[] ids = [.. Enumerable.Range(1, sequences)];
         for (int row = 0; row < sequences; row++)
             decoder.Prefill(row, [.. Enumerable.Range(1, Prompt)], logits.AsSpan(0, decoder.LogitColumns));
 
-        // Tied embeddings are read once, as the head; of the cache, what is filled.
-        double bytes = model.Parameters.Sum(p => 4.0 * p.Length) + (double)decoder.Cache.Bytes * (Prompt + Rounds * StepsPerRound / 2) / Context;
+        // Tied embeddings are read once, as the head, and of others a row; of the cache, what is filled.
+        double bytes = model.Parameters.Where(p => spec.TieWordEmbeddings || p != model.Embeddings.Words).Sum(p => (double)p.Rows * p.Type.RowBytes(p.Columns)) + (double)decoder.Cache.Bytes * (Prompt + Rounds * StepsPerRound / 2) / Context;
         using var memory = new MemoryReader((long)bytes, threads);
         double[] decode = new double[Rounds], read = new double[Rounds];
         for (int round = -1; round < Rounds; round++) // one to warm up
@@ -85,18 +85,6 @@ internal static unsafe class DecodeComparison
     }
 
     private static double Median(double[] values) => values.Order().ElementAt(values.Length / 2);
-
-    private static void Randomise(Model model)
-    {
-        var random = new DeterministicRandom(1);
-        foreach (var parameter in model.Parameters)
-        {
-            var values = new float[parameter.Length];
-            foreach (ref float value in values.AsSpan())
-                value = (float)(parameter.IsVector ? 1 : random.NextDouble(-0.03, 0.03));
-            model.Backend.Upload<float>(parameter.Value, values);
-        }
-    }
 
     /// <summary>Sums a block of memory with as many threads as the backend has: the most that a step can read in a second.</summary>
     private sealed class MemoryReader(long bytes, int threads) : IDisposable

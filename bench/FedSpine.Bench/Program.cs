@@ -22,7 +22,8 @@ if (args.Length == 0)
                              planned bytes of a step in every mode of recomputing, and their time over a step that keeps everything
           fuzz [--count N] [--seed N] [--only PARSER]
                              damaged files for every parser of user files; fails where one crashes, hangs or grows
-          decode [--json]    decoding beside the memory's read bandwidth, in turn
+          decode [--json] [--model llama-110m|llama-1b] [--base f32|bf16|q8_0] [--threads N]
+                             decoding beside the memory's read bandwidth, in turn
           --list flat        the BenchmarkDotNet benchmarks
           --filter '*Name*'  run some of them; further options are BenchmarkDotNet's
         """);
@@ -49,8 +50,8 @@ try
             return MemoryCommand.Run(args[1..]);
         case "fuzz":
             return FuzzCommand.Run(args);
-        case "decode" when args is ["decode"] or ["decode", "--json"]:
-            return DecodeComparison.Run(json: args.Length == 2);
+        case "decode":
+            return DecodeComparison.Run(args[1..]);
         default:
             BenchmarkSwitcher.FromAssembly(typeof(GemmComparison).Assembly).Run(args);
             return 0;

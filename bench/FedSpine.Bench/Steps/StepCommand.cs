@@ -1,4 +1,5 @@
 using FedSpine.Bench.Measuring;
+using FedSpine.Engine.Formats;
 using FedSpine.Kernels.Host;
 
 namespace FedSpine.Bench.Steps;
@@ -27,7 +28,7 @@ internal static class StepCommand
             Console.WriteLine(BenchJson.Write(new
             {
                 machine, openBlas = machine.OpenBlas, note = machine.OpenBlas is null ? OpenBlas.Absent : null,
-                options.Model, options.Batch, options.Length, options.Rank, options.Threads, options.Steps, recompute = options.RecomputeName, @base = "f32",
+                options.Model, options.Batch, options.Length, options.Rank, options.Threads, options.Steps, recompute = options.RecomputeName, @base = options.Base.Label(),
                 times.TrainStepSeconds, times.ForwardSeconds, memory.PeakRssBytes, times.OpenBlasGflops,
                 times.TrainFlops, times.ForwardFlops, times.TrainShareOfOpenBlas, times.ForwardShareOfOpenBlas,
                 memory.ModelBytes, memory.ActivationBytes, times.AllocatedBytesPerStep, times.TaylorOverhead, times.LoraGradientOverhead,
@@ -43,7 +44,7 @@ internal static class StepCommand
         }
 
         Console.WriteLine($"""
-            {options.Model}, B {options.Batch}, T {options.Length}, rank {options.Rank}, {options.Threads} threads, recompute {options.RecomputeName}; medians of {options.Steps} rounds
+            {options.Model}, B {options.Batch}, T {options.Length}, rank {options.Rank}, {options.Threads} threads, recompute {options.RecomputeName}, base {options.Base.Label()}; medians of {options.Steps} rounds
             training step  {times.TrainStepSeconds,9:f3} s   {times.TrainFlops / 1e9,8:f1} GFLOP   {Share(times.TrainShareOfOpenBlas)}
             forward        {times.ForwardSeconds,9:f3} s   {times.ForwardFlops / 1e9,8:f1} GFLOP   {Share(times.ForwardShareOfOpenBlas)}
             OpenBLAS       {times.OpenBlasGflops ?? double.NaN,9:f1} GFLOP/s (1536^3)

@@ -2,12 +2,14 @@ using System.Globalization;
 using FedSpine.Bench.Measuring;
 using FedSpine.Bench.Workloads;
 using FedSpine.Engine;
+using FedSpine.Engine.Formats;
 using FedSpine.Engine.Training;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Bench.Steps;
 
 /// <summary>What the step command measures.</summary>
-internal sealed record StepOptions(string Model, int Batch, int Length, int Rank, int Steps, int Threads, double Pruned, Recompute Recompute, bool Json)
+internal sealed record StepOptions(string Model, int Batch, int Length, int Rank, int Steps, int Threads, double Pruned, Recompute Recompute, WeightType Base, bool Json)
 {
     public static readonly string[] Valued = ["--model", "--batch", "--length", "--rank", "--steps", "--threads", "--pruned", "--recompute", "--base"];
 
@@ -18,14 +20,13 @@ internal sealed record StepOptions(string Model, int Batch, int Length, int Rank
         string model = options.Choice("--model", "roberta-base", BenchModels.Names);
         int longest = BenchModels.Spec(model).MaxLength;
         var recompute = Enum.Parse<Recompute>(options.Choice("--recompute", "none", "none", "attention", "full"), ignoreCase: true);
-        if (options.Choice("--base", "f32", "f32", "bf16", "q8_0") is not "f32" and var type)
-            throw new InputException($"--base {type}: this engine's frozen weights are float32; only f32 is there");
+        var baseType = BenchModels.BaseType(options);
         string ratio = options.Text("--pruned") ?? "0";
         if (!double.TryParse(ratio, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double pruned) || pruned >= 1)
             throw new InputException($"--pruned {ratio}: expected a ratio from 0 to below 1");
         return new StepOptions(model, options.Integer("--batch", 8, 1, 4096), options.Integer("--length", 128, 1, longest),
             options.Integer("--rank", 8, 1, 1024), options.Integer("--steps", 5, 1, 10_000),
-            options.Integer("--threads", Environment.ProcessorCount, 1, 1024), pruned, recompute, options.Has("--json"));
+            options.Integer("--threads", Environment.ProcessorCount, 1, 1024), pruned, recompute, baseType, options.Has("--json"));
     }
 
     public string RecomputeName => Recompute.ToString().ToLowerInvariant();
@@ -35,6 +36,6 @@ internal sealed record StepOptions(string Model, int Batch, int Length, int Rank
     {
         string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
         return ["--model", Model, "--batch", Text(Batch), "--length", Text(Length), "--rank", Text(Rank), "--steps", Text(Steps),
-            "--threads", Text(Threads), "--pruned", Text(Pruned), "--recompute", RecomputeName];
+            "--threads", Text(Threads), "--pruned", Text(Pruned), "--recompute", RecomputeName, "--base", Base.Label()];
     }
 }

@@ -11,7 +11,7 @@ internal sealed class StepSetup : IDisposable
     public StepSetup(IComputeBackend backend, StepOptions options, double ratio)
     {
         var spec = BenchModels.Spec(options.Model);
-        Model = BenchModels.Create(backend, spec, Trainable.Adapter, BenchModels.Lora(options.Rank), ratio);
+        Model = BenchModels.Create(backend, spec, Trainable.Adapter, BenchModels.Lora(options.Rank), ratio, options.Base);
         Trainer = new Trainer(Model, new TrainingOptions { LearningRate = 1e-4f, Recompute = options.Recompute }, options.Batch, options.Length);
         Batch = BenchModels.Batch(spec, options.Batch, options.Length);
         TrainFlops = NecessaryFlops.Training(Model, options.Batch, options.Length);

@@ -1,9 +1,12 @@
+using FedSpine.Bench.Measuring;
 using FedSpine.Engine;
+using FedSpine.Engine.Formats;
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Engine.Pruning;
 using FedSpine.Engine.Training;
 using FedSpine.Kernels;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Bench.Workloads;
 
@@ -58,11 +61,15 @@ internal static class BenchModels
             layer with { QueryHeads = keep[l].QueryHeads.Length, KeyValueHeads = keep[l].KeyValueHeads.Length, FfnWidth = keep[l].Channels.Length })],
     };
 
+    /// <summary>--base.</summary>
+    public static WeightType BaseType(CommandOptions options) => Enum.Parse<WeightType>(options.Choice("--base", "f32", "f32", "bf16", "q8_0"), ignoreCase: true);
+
     /// <summary>The model, pruned to a ratio, with random weights.</summary>
-    public static Model Create(IComputeBackend backend, ModelSpec spec, Trainable trainable = Trainable.None, LoraSpec? lora = null, double ratio = 0)
+    public static Model Create(IComputeBackend backend, ModelSpec spec, Trainable trainable = Trainable.None, LoraSpec? lora = null, double ratio = 0,
+        WeightType baseType = WeightType.F32)
     {
         var keep = Keep(spec, ratio);
-        var model = Model.Create(backend, Pruned(spec, keep), trainable, lora, spec.Layers, keep);
+        var model = Model.Create(backend, Pruned(spec, keep), trainable, lora, spec.Layers, keep, baseType);
         Randomise(model);
         return model;
     }
@@ -79,12 +86,13 @@ internal static class BenchModels
         {
             double bound = Math.Sqrt(1.2 / parameter.Columns); // of variance 2 / (5 columns)
             bool norm = parameter.IsVector && parameter.Name.EndsWith(".weight", StringComparison.Ordinal);
-            for (int start = 0; start < parameter.Length; start += buffer.Length)
+            int most = buffer.Length / parameter.Columns;
+            for (int start = 0; start < parameter.Rows; start += most)
             {
-                var part = buffer.AsSpan(0, Math.Min(buffer.Length, parameter.Length - start));
+                var part = buffer.AsSpan(0, Math.Min(most, parameter.Rows - start) * parameter.Columns);
                 foreach (ref float value in part)
                     value = parameter.IsVector ? norm ? 1 : 0 : (float)random.NextDouble(-bound, bound);
-                model.Backend.Upload<float>(parameter.Value.Slice(start, part.Length), part);
+                parameter.Write(model.Backend, start, part);
             }
         }
     }

@@ -6,11 +6,12 @@ using FedSpine.Kernels.Memory;
 namespace FedSpine.Engine.Formats;
 
 /// <summary>Parameters in and out of backend memory as float32, whatever they are stored as, in whole rows.</summary>
-internal static class ParameterTransfer
+public static class ParameterTransfer
 {
     /// <summary>Rows that <see cref="CopyFrom"/> moves at a time.</summary>
     private const int PieceRows = 64;
 
+    /// <summary>All values.</summary>
     public static float[] Download(this Parameter parameter, IComputeBackend backend)
     {
         var values = new float[parameter.Length];
@@ -55,7 +56,7 @@ internal static class ParameterTransfer
     }
 
     /// <summary>The values of a parameter of the same shape and type, bit by bit.</summary>
-    public static void CopyFrom(this Parameter parameter, IComputeBackend backend, Parameter from)
+    internal static void CopyFrom(this Parameter parameter, IComputeBackend backend, Parameter from)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(checked((int)(PieceRows * parameter.Type.RowBytes(parameter.Columns))));
         for (int start = 0; start < parameter.Rows; start += PieceRows)
@@ -70,7 +71,7 @@ internal static class ParameterTransfer
     }
 
     /// <summary>The parameter as a tensor named <paramref name="name"/>, downloaded piece by piece.</summary>
-    public static TensorSource Source(this Parameter parameter, IComputeBackend backend, string name) =>
+    internal static TensorSource Source(this Parameter parameter, IComputeBackend backend, string name) =>
         new(name, parameter.IsVector ? [parameter.Rows] : [parameter.Rows, parameter.Columns],
             (start, rows, destination) => parameter.Read(backend, start, destination[..(rows * parameter.Columns)]));
 }
