@@ -68,17 +68,18 @@ internal static unsafe class MatMulDots<TSimd, TVector>
         byte* b1 = TColumns.Count > 1 ? b0 + step * row : b0;
         byte* b2 = TColumns.Count > 2 ? b0 + 2 * step * row : b0;
         byte* b3 = TColumns.Count > 3 ? b0 + 3 * step * row : b0;
+        float* scales = TWeight.Scales;
         TVector d0 = zero, d1 = zero, d2 = zero, d3 = zero;
         int k = 0;
         for (; k <= p.K - TSimd.Width; k += TSimd.Width)
         {
             nint at = TWeight.Offset(k);
-            if (TWeight.HasScale && k % WeightTypes.BlockLength == 0)
+            if (TWeight.HasScale && (uint)k % WeightTypes.BlockLength == 0)
             {
-                d0 = TSimd.Broadcast(TWeight.Scale(b0 + at));
-                if (TColumns.Count > 1) d1 = TSimd.Broadcast(TWeight.Scale(b1 + at));
-                if (TColumns.Count > 2) d2 = TSimd.Broadcast(TWeight.Scale(b2 + at));
-                if (TColumns.Count > 3) d3 = TSimd.Broadcast(TWeight.Scale(b3 + at));
+                d0 = TSimd.Broadcast(TWeight.Scale(scales, b0 + at));
+                if (TColumns.Count > 1) d1 = TSimd.Broadcast(TWeight.Scale(scales, b1 + at));
+                if (TColumns.Count > 2) d2 = TSimd.Broadcast(TWeight.Scale(scales, b2 + at));
+                if (TColumns.Count > 3) d3 = TSimd.Broadcast(TWeight.Scale(scales, b3 + at));
             }
 
             var y0 = TWeight.Load<TSimd, TVector>(b0 + at);

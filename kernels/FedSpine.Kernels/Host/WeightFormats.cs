@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using FedSpine.Kernels.Formulas;
 using FedSpine.Kernels.Memory;
 
@@ -16,8 +17,11 @@ internal unsafe interface IWeightFormat
     /// <summary>Bytes from the start of a row to its element k.</summary>
     static abstract nint Offset(int k);
 
+    /// <summary>What <see cref="Scale"/> looks up; fetched once, before the loops.</summary>
+    static abstract float* Scales { get; }
+
     /// <summary>The scale of the block whose first element is at <paramref name="x"/>; 1 without.</summary>
-    static abstract float Scale(byte* x);
+    static abstract float Scale(float* scales, byte* x);
 
     /// <summary>A vector of elements, still to be scaled; it lies within one block.</summary>
     static abstract TVector Load<TSimd, TVector>(byte* x) where TSimd : struct, ISimd<TVector> where TVector : unmanaged;
@@ -27,11 +31,13 @@ internal readonly unsafe struct WeightF32 : IWeightFormat
 {
     public static bool HasScale => false;
 
+    public static float* Scales => null;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static nint Offset(int k) => (nint)k * sizeof(float);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Scale(byte* x) => 1;
+    public static float Scale(float* scales, byte* x) => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Load<TSimd, TVector>(byte* x) where TSimd : struct, ISimd<TVector> where TVector : unmanaged => TSimd.Load((float*)x);
@@ -41,11 +47,13 @@ internal readonly unsafe struct WeightBF16 : IWeightFormat
 {
     public static bool HasScale => false;
 
+    public static float* Scales => null;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static nint Offset(int k) => (nint)k * sizeof(ushort);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Scale(byte* x) => 1;
+    public static float Scale(float* scales, byte* x) => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Load<TSimd, TVector>(byte* x) where TSimd : struct, ISimd<TVector> where TVector : unmanaged => TSimd.LoadBFloat16((ushort*)x);
@@ -53,15 +61,27 @@ internal readonly unsafe struct WeightBF16 : IWeightFormat
 
 internal readonly unsafe struct WeightQ8 : IWeightFormat
 {
+    /// <summary>Every float16 as a float: .NET has no instruction for it, and in registers it would cost as much as half a block.</summary>
+    private static readonly float* Halves = CreateHalves();
+
     public static bool HasScale => true;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static nint Offset(int k) => (nint)(k / WeightTypes.BlockLength) * WeightTypes.BlockBytes + 2 + k % WeightTypes.BlockLength;
+    public static float* Scales => Halves;
 
-    /// <remarks>A finite float16: its bits in a float's places, then the exponent's bias made up for. There is no instruction for it in .NET.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Scale(byte* x) => BitConverter.Int32BitsToSingle((*(short*)(x - 2) << 13) & unchecked((int)0x8FFFE000)) * 5.192296858534828e33f; // 2^112
+    public static nint Offset(int k) => (nint)(uint)k + (nint)((uint)k / WeightTypes.BlockLength) * (WeightTypes.BlockBytes - WeightTypes.BlockLength) + 2;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Scale(float* scales, byte* x) => scales[*(ushort*)(x - 2)];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Load<TSimd, TVector>(byte* x) where TSimd : struct, ISimd<TVector> where TVector : unmanaged => TSimd.LoadSignedBytes((sbyte*)x);
+
+    private static float* CreateHalves()
+    {
+        var halves = (float*)NativeMemory.AlignedAlloc((ushort.MaxValue + 1) * sizeof(float), Arena.Alignment);
+        for (int bits = 0; bits <= ushort.MaxValue; bits++)
+            halves[bits] = (float)BitConverter.UInt16BitsToHalf((ushort)bits);
+        return halves;
+    }
 }

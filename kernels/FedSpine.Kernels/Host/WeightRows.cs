@@ -29,7 +29,7 @@ internal static unsafe class WeightRows<TSimd, TVector>
     {
         byte* x = row + TWeight.Offset(k);
         var values = TWeight.Load<TSimd, TVector>(x);
-        return TWeight.HasScale ? TSimd.Multiply(TSimd.Broadcast(TWeight.Scale(x - k % WeightTypes.BlockLength)), values) : values;
+        return TWeight.HasScale ? TSimd.Multiply(TSimd.Broadcast(TWeight.Scale(TWeight.Scales, x - (uint)k % WeightTypes.BlockLength)), values) : values;
     }
 
     private static void Read<TWeight>(float* y, byte* row, int start, int count, bool accumulate) where TWeight : struct, IWeightFormat
