@@ -3,12 +3,15 @@ namespace FedSpine.Architecture.Tests;
 /// <summary>References run one way: Federated -> Engine -> Kernels -> BCL; only hosts know an accelerator backend.</summary>
 public class ReferenceRules
 {
+    /// <summary>Guards the public API while building; no part of what is built.</summary>
+    private const string Analyzers = "Microsoft.CodeAnalysis.PublicApiAnalyzers";
+
     /// <summary>What each product project may reference directly: nothing else.</summary>
     public static TheoryData<string, string[], string[]> Allowed => new()
     {
-        { "FedSpine.Kernels", [], [] },
+        { "FedSpine.Kernels", [], [Analyzers] },
         { "FedSpine.Kernels.Ilgpu", ["FedSpine.Kernels"], ["ILGPU", "ILGPU.Algorithms"] },
-        { "FedSpine.Engine", ["FedSpine.Kernels"], ["Microsoft.ML.Tokenizers", "CsvHelper"] },
+        { "FedSpine.Engine", ["FedSpine.Kernels"], ["Microsoft.ML.Tokenizers", "CsvHelper", Analyzers] },
         { "FedSpine.Federated", ["FedSpine.Engine"], [] },
         { "FedSpine.Cli", ["FedSpine.Federated"], ["System.CommandLine", "Spectre.Console"] },
     };
