@@ -40,7 +40,7 @@ public sealed partial class IlgpuBackend : IComputeBackend
 
     public bool Supports(Operator op, Type type) => type == typeof(float);
 
-    public bool Supports(Operator op, WeightType type) => type == WeightType.F32;
+    public bool Supports(Operator op, WeightType type) => IlgpuDevices.Supports(type);
 
     public Arena Allocate(long bytes) => new IlgpuArena(_accelerator, bytes);
 

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
+using FedSpine.Kernels.Memory;
 using ILGPU;
 using ILGPU.Algorithms;
 using ILGPU.Runtime;
@@ -15,6 +16,8 @@ namespace FedSpine.Kernels.Ilgpu;
 /// </summary>
 public static class IlgpuDevices
 {
+    private static readonly Lock DriverStart = new();
+
     static IlgpuDevices()
     {
         try
@@ -34,6 +37,9 @@ public static class IlgpuDevices
         return [.. Identify(context).Select(d => new IlgpuDevice(d.Id, d.Device.Name, d.Device is CPUDevice ? 0 : d.Device.MemorySize, Problem(d.Device)))];
     }
 
+    /// <summary>Whether products take weights of this type, on any device.</summary>
+    public static bool Supports(WeightType type) => type == WeightType.F32;
+
     /// <summary>A backend on the device named; ":0" may be left out.</summary>
     /// <exception cref="ArgumentException">There is no such device, or it lacks a feature: the message says which, and what there is.</exception>
     public static IComputeBackend Open(string id) => Open(id, _ => { });
@@ -52,7 +58,7 @@ public static class IlgpuDevices
             if (found is null)
                 throw new ArgumentException($"there is no device {id}; there are {string.Join(", ", devices.Where(d => Problem(d.Device) is null).Select(d => d.Id).Prepend("host"))}");
             if (Problem(found) is { } problem)
-                throw new ArgumentException($"device {id} ({found.Name}) cannot be used: {problem}");
+                throw new ArgumentException($"{found.Name} cannot be used: {problem}");
             return new IlgpuBackend(context, found);
         }
         catch
@@ -63,7 +69,11 @@ public static class IlgpuDevices
     }
 
     /// <summary>A context of every device there is; nothing of CUDA or OpenCL need be installed.</summary>
-    private static Context CreateContext() => Context.Create(builder => ForKernels(builder.DefaultCPU().Cuda().OpenCL(_ => true)));
+    private static Context CreateContext()
+    {
+        lock (DriverStart) // not every driver can be started by two threads at once
+            return Context.Create(builder => ForKernels(builder.DefaultCPU().Cuda().OpenCL(_ => true)));
+    }
 
     /// <summary>How kernels are compiled. Exponentials and logarithms on CUDA come from ILGPU's algorithms.</summary>
     internal static Context.Builder ForKernels(Context.Builder builder) => builder.EnableAlgorithms().Optimize(OptimizationLevel.O2).Inlining(InliningMode.Aggressive);

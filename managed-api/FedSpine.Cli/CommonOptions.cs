@@ -1,16 +1,22 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using FedSpine.Engine;
+using FedSpine.Kernels;
+using FedSpine.Kernels.Host;
+using FedSpine.Kernels.Ilgpu;
 
 namespace FedSpine.Cli;
 
 /// <summary>What every verb takes. One set of instances a verb: System.CommandLine ties an option to its command.</summary>
-internal sealed class CommonOptions
+internal sealed partial class CommonOptions
 {
     public const string Group = "Common options";
 
     private const int MostThreads = 1024;
 
-    public Option<string?> Device { get; } = OptionKinds.Text("--device", "host", "where to compute; this build has host, the processor");
+    private const string Host = "host";
+
+    public Option<string?> Device { get; } = OptionKinds.Text("--device", "host|cuda[:i]|opencl[:i]|ilgpu-cpu", "where to compute (default: host, the processor); fedspine devices lists what is there");
 
     public Option<int?> Threads { get; } = OptionKinds.Integer("--threads", "N", "worker threads; results do not depend on it (default: one per core)");
 
@@ -20,15 +26,43 @@ internal sealed class CommonOptions
 
     public IEnumerable<Option> All => [Device, Threads, Json, Verbose];
 
-    /// <exception cref="InputException">A device that does not exist, or an impossible number of threads.</exception>
+    /// <exception cref="InputException">A device that cannot be, or an impossible number of threads.</exception>
     public void Check(ParseResult parsed)
     {
-        if (parsed.GetValue(Device) is { } device && device != "host")
-            throw new InputException($"--device {device}: there is no such device in this build; there is host");
+        if (parsed.GetValue(Device) is { } device && !DeviceName().IsMatch(device))
+            throw new InputException($"--device {device}: expected {Device.HelpName}");
         if (parsed.GetValue(Threads) is { } threads && threads is < 1 or > MostThreads)
             throw new InputException($"--threads {parsed.GetValue(Threads)}: expected 1 to {MostThreads}");
     }
 
+    /// <summary>The backend that --device and --threads ask for.</summary>
+    /// <exception cref="InputException">There is no such device here, or it cannot be used.</exception>
+    public IComputeBackend OpenDevice(ParseResult parsed)
+    {
+        string device = parsed.GetValue(Device) ?? Host;
+        if (device == Host)
+            return HostBackend.Create(ThreadCount(parsed));
+        try
+        {
+            return IlgpuDevices.Open(device);
+        }
+        catch (ArgumentException absent)
+        {
+            throw new InputException($"--device {device}: {absent.Message}");
+        }
+    }
+
+    /// <summary>For verbs that compute on the processor only.</summary>
+    /// <exception cref="InputException">Another device was asked for.</exception>
+    public void RequireHost(ParseResult parsed, string verb)
+    {
+        if (parsed.GetValue(Device) is { } device && device != Host)
+            throw new InputException($"--device {device}: {verb} computes on host only; finetune, prune, evaluate, generate and export take other devices");
+    }
+
     /// <summary>0: one per core.</summary>
     public int ThreadCount(ParseResult parsed) => parsed.GetValue(Threads) ?? 0;
+
+    [GeneratedRegex(@"^(host|ilgpu-cpu|(cuda|opencl)(:\d{1,3})?)$")]
+    private static partial Regex DeviceName();
 }

@@ -10,7 +10,6 @@ using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Text;
 using FedSpine.Engine.Training;
 using FedSpine.Federated.Reporting;
-using FedSpine.Kernels.Host;
 using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Cli;
@@ -71,7 +70,7 @@ internal sealed class EvaluateVerb : IVerb
         if (context is not null && task != TaskKind.CausalLm)
             throw new InputException("--context is for the perplexity of language models");
 
-        using var backend = HostBackend.Create(Common.ThreadCount(parsed));
+        using var backend = Common.OpenDevice(parsed);
         using var model = LanguageModel.Load(path, new LoadOptions
         {
             Head = task == TaskKind.CausalLm ? ModelHead.CausalLm : ModelHead.SequenceClassification,

@@ -7,7 +7,6 @@ using FedSpine.Engine.Generation;
 using FedSpine.Engine.Models;
 using FedSpine.Engine.Text;
 using FedSpine.Federated.Reporting;
-using FedSpine.Kernels.Host;
 using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Cli;
@@ -71,7 +70,7 @@ internal sealed class GenerateVerb : IVerb
         if (context is { } n && (n < 1 || n > spec.MaxLength))
             throw new InputException($"--context {n}: expected 1 to {spec.MaxLength}, what the model's positions allow");
 
-        using var backend = HostBackend.Create(Common.ThreadCount(parsed));
+        using var backend = Common.OpenDevice(parsed);
         var (loaded, tokenizer) = _model.Load(parsed, backend, new LoadOptions
         {
             Head = ModelHead.CausalLm,

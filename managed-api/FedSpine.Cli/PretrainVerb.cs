@@ -59,6 +59,7 @@ internal sealed class PretrainVerb : IVerb
 
     public int Run(ParseResult parsed, CancellationToken cancel)
     {
+        Common.RequireHost(parsed, "pretrain");
         var options = new PretrainOptions();
         foreach (var setting in _settings)
             options = setting.Apply(parsed, options);

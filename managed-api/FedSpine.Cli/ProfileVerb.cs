@@ -69,6 +69,7 @@ internal sealed class ProfileVerb : IVerb
 
     public int Run(ParseResult parsed, CancellationToken cancel)
     {
+        Common.RequireHost(parsed, "profile");
         int batch = AtLeastOne(parsed, _batch, DefaultBatch), rank = AtLeastOne(parsed, _rank, DefaultRank), steps = AtLeastOne(parsed, _steps, DefaultSteps);
         var work = parsed.GetValue(_work) ?? Work.Train;
         using var host = HostBackend.Create(Common.ThreadCount(parsed));

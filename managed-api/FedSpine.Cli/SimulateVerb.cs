@@ -56,6 +56,7 @@ internal sealed class SimulateVerb : IVerb
 
     public int Run(ParseResult parsed, CancellationToken cancel)
     {
+        Common.RequireHost(parsed, "simulate");
         string? resumed = parsed.GetValue(_resume);
         bool resume = resumed is not null;
         SimulationOptions options;

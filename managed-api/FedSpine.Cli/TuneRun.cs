@@ -9,19 +9,19 @@ using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Training;
 using FedSpine.Engine.Tuning;
 using FedSpine.Federated.Reporting;
-using FedSpine.Kernels.Host;
+using FedSpine.Kernels;
 using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Cli;
 
 /// <summary>One run of <c>finetune</c> or <c>prune</c>, from the files to the files.</summary>
-internal sealed class TuneRun(TuneJob job, TuneFolder folder, bool pruning, int threads)
+internal sealed class TuneRun(TuneJob job, TuneFolder folder, bool pruning, Func<IComputeBackend> openDevice)
 {
     /// <param name="resume">Go on from the folder's checkpoint; without one, from the start.</param>
     /// <returns>The summary.</returns>
     public JsonObject Execute(IStepDisplay display, bool resume, CancellationToken cancel)
     {
-        using var backend = HostBackend.Create(threads);
+        using var backend = openDevice();
         var task = TaskOf(job.Model!, job.Adapter, job.Task);
         bool blind = job.Data is null;
         if (blind && !(pruning && job.OneShot > 0))

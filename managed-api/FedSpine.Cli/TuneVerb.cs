@@ -86,7 +86,7 @@ internal sealed class TuneVerb : IVerb
         try
         {
             var summary = StepDisplay.Run(console, TuneDisplay.Stopping, cancel,
-                display => new TuneRun(job, folder, _pruning, Common.ThreadCount(parsed)).Execute(display, resume, cancel));
+                display => new TuneRun(job, folder, _pruning, () => Common.OpenDevice(parsed)).Execute(display, resume, cancel));
             return Show(parsed, folder, summary);
         }
         catch (OperationCanceledException)

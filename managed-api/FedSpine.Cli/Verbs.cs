@@ -15,6 +15,7 @@ internal static class Verbs
         new InspectVerb(terminal),
         new PretrainVerb(terminal, pretrain),
         new ProfileVerb(terminal),
+        new DevicesVerb(terminal),
         new ExportVerb(terminal),
     ];
 }

@@ -13,7 +13,7 @@ public class ReferenceRules
         { "FedSpine.Kernels.Ilgpu", ["FedSpine.Kernels"], ["ILGPU", "ILGPU.Algorithms"] },
         { "FedSpine.Engine", ["FedSpine.Kernels"], ["Microsoft.ML.Tokenizers", "CsvHelper", Analyzers] },
         { "FedSpine.Federated", ["FedSpine.Engine"], [] },
-        { "FedSpine.Cli", ["FedSpine.Federated"], ["System.CommandLine", "Spectre.Console"] },
+        { "FedSpine.Cli", ["FedSpine.Federated", "FedSpine.Kernels.Ilgpu"], ["System.CommandLine", "Spectre.Console"] },
     };
 
     [Theory]

@@ -32,6 +32,8 @@ public sealed class Model : IDisposable
     {
         if (trainable == Trainable.All && baseType != WeightType.F32)
             throw new InputException($"a base of {baseType.Label()} is frozen: to train all weights they must be f32");
+        if (!backend.Supports(Operator.Linear, baseType))
+            throw new InputException($"{backend.Name} does not compute on weights of {baseType.Label()}: keep the base in f32, or compute on host");
         Backend = backend;
         Spec = spec;
         Trainable = trainable;

@@ -23,7 +23,7 @@ public class CommandLineTests
     public void Help_of_a_verb_names_every_option_with_its_default_and_examples()
     {
         string help = Run("simulate", "--help").Out;
-        foreach (string name in new[] { "--model PATH|hub:OWNER/NAME", "--rounds N", "--no-reference", "--resume FOLDER", "--device host", "--json", "--seed N" })
+        foreach (string name in new[] { "--model PATH|hub:OWNER/NAME", "--rounds N", "--no-reference", "--resume FOLDER", "--device host|cuda[:i]|opencl[:i]|ilgpu-cpu", "--json", "--seed N" })
             Assert.Contains("  " + name, help);
         Assert.Contains("(default: 16)", help);
         Assert.Contains("Examples", help);

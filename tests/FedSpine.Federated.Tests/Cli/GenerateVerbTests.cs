@@ -37,6 +37,16 @@ public sealed class GenerateVerbTests(SmallDecoder decoder) : IClassFixture<Smal
     }
 
     [Fact]
+    public void Another_device_gives_the_same_text()
+    {
+        string[] likeliest = ["--prompt", "the", "--temperature", "0", "--max-tokens", "3"];
+        Assert.Equal(Json(likeliest)["tokenIds"]!.ToJsonString(), Json([.. likeliest, "--device", "ilgpu-cpu"])["tokenIds"]!.ToJsonString());
+        var refused = Run([.. likeliest, "--device", "ilgpu-cpu", "--base", "bf16"]);
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("does not compute on weights of bf16", refused.Line);
+    }
+
+    [Fact]
     public void A_prompt_comes_from_a_file_or_a_pipe_as_well()
     {
         string file = decoder.NewFile("prompt.txt");

@@ -32,7 +32,7 @@ public sealed class HelpExamplesTests(SmallWorld world) : IClassFixture<SmallWor
             Assert.True(examples.Count > 0, $"no example of {verb.Command.Name} is run");
             foreach (string example in examples)
             {
-                Assert.StartsWith($"fedspine {verb.Command.Name} ", example);
+                Assert.StartsWith($"fedspine {verb.Command.Name}", example);
                 var run = Tool.Run(world.Root, example["fedspine ".Length..]);
                 Assert.True(run.Code == 0, $"{example}: exit code {run.Code}: {run.Error}");
             }

@@ -1,0 +1,30 @@
+using System.Text.Json.Nodes;
+
+namespace FedSpine.Federated.Tests.Cli;
+
+public sealed class DevicesVerbTests
+{
+    private static CliRun Run(params string[] arguments) => CliRun.WithInput("", typed: false, TestContext.Current.CancellationToken, arguments);
+
+    [Fact]
+    public void The_host_and_the_debugger_are_always_there()
+    {
+        var run = Run("devices", "--json");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        var devices = JsonNode.Parse(run.Out)!["devices"]!.AsArray();
+        Assert.Equal("host", (string?)devices[0]!["device"]);
+        Assert.Contains(devices, d => (string?)d!["device"] == "ilgpu-cpu" && (bool)d["usable"]!);
+        Assert.All(devices, d => Assert.Equal((bool)d!["usable"]!, d["problem"] is null));
+        string text = Run("devices").Out;
+        Assert.All(devices, d => Assert.Contains((string)d!["name"]!, text));
+    }
+
+    [Fact]
+    public void A_device_that_is_not_there_is_named_with_those_that_are()
+    {
+        string[] evaluate = ["evaluate", "--model", "nowhere", "--data", "nowhere.txt", "--task", "causal-lm", "--device", "cuda:77"];
+        var run = Run(evaluate);
+        Assert.Equal(2, run.Code);
+        Assert.Contains("--device cuda:77: there is no device cuda:77; there are host, ilgpu-cpu", run.Line);
+    }
+}
