@@ -42,7 +42,19 @@ public sealed partial class IlgpuBackend : IComputeBackend
 
     public bool Supports(Operator op, WeightType type) => IlgpuDevices.Supports(type);
 
-    public Arena Allocate(long bytes) => new IlgpuArena(_accelerator, bytes);
+    /// <exception cref="InsufficientMemoryException">The device cannot hold that many bytes more; the message has the numbers.</exception>
+    public Arena Allocate(long bytes)
+    {
+        try
+        {
+            return new IlgpuArena(_accelerator, bytes);
+        }
+        catch (AcceleratorException refused)
+        {
+            throw new InsufficientMemoryException(
+                FormattableString.Invariant($"{Name} has no room for {bytes:N0} bytes more (it has {_accelerator.MemorySize:N0} in all): take smaller batches or shorter sequences, or compute on host"), refused);
+        }
+    }
 
     public void Upload<T>(DeviceSpan<T> destination, ReadOnlySpan<T> source) where T : unmanaged
     {

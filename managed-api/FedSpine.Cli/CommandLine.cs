@@ -60,6 +60,7 @@ internal sealed class CommandLine
             OperationCanceledException => ("stopped", ExitCode.Interrupted),
             InputException => (failure.Message, ExitCode.BadInput),
             FedSpineException or IOException or UnauthorizedAccessException => (failure.Message, ExitCode.Failed),
+            InsufficientMemoryException => (failure.Message, ExitCode.Failed),
             OutOfMemoryException => ("out of memory", ExitCode.Failed),
             _ => ($"internal error: {failure.GetType().Name}: {failure.Message}{(verbose ? "" : " (--verbose shows where)")}", ExitCode.Failed),
         };

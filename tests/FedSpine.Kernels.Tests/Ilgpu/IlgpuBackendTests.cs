@@ -88,6 +88,17 @@ public sealed class IlgpuBackendTests
         Expect.Rejects(sandbox, () => backend.SquareSums(y, w.Weight, 2, 3, MatrixAxis.Rows), "Q8_0");
     }
 
+    [Theory]
+    [InlineData("opencl")]
+    [InlineData("cuda")]
+    public void TooLittleDeviceMemoryIsSaidWithNumbers(string id)
+    {
+        var backend = Accelerators.Open(id);
+        var error = Assert.Throws<InsufficientMemoryException>(() => backend.Allocate(1L << 46));
+        Assert.Contains("70,368,744,177,664 bytes", error.Message);
+        using var still = backend.Allocate(64); // the backend goes on
+    }
+
     [Fact]
     public void AMissingDeviceIsNamedWithTheOthers()
     {
