@@ -60,10 +60,10 @@ internal sealed class InspectVerb : IVerb
             throw new InputException("--run and --model or --adapter: give one or the other");
         if ((run ?? model ?? adapter) is null)
             throw new InputException("give --model, --adapter or --run");
-        int batch = AtLeastOne(parsed, _batch) ?? DefaultBatch, rank = AtLeastOne(parsed, _rank) ?? DefaultRank;
+        int batch = OptionKinds.AtLeastOne(parsed, _batch) ?? DefaultBatch, rank = OptionKinds.AtLeastOne(parsed, _rank) ?? DefaultRank;
         var models = new List<(string Title, ModelOutline Model)>();
         var (json, lines) = run is not null ? RunInspection.Of(run, models)
-            : model is not null ? OfModel(model, adapter, batch, AtLeastOne(parsed, _length), rank, parsed.GetValue(_model.Base) ?? WeightType.F32, models)
+            : model is not null ? OfModel(model, adapter, batch, OptionKinds.AtLeastOne(parsed, _length), rank, parsed.GetValue(_model.Base) ?? WeightType.F32, models)
             : OfAdapter(adapter!);
 
         if (parsed.GetValue(_out) is { } picture)
@@ -81,12 +81,6 @@ internal sealed class InspectVerb : IVerb
             lines.ForEach(_terminal.OutWriter.WriteLine);
         return ExitCode.Done;
     }
-
-    private static int? AtLeastOne(ParseResult parsed, Option<int?> option) => parsed.GetValue(option) switch
-    {
-        < 1 and var n => throw new InputException($"{option.Name} {n}: expected at least 1"),
-        var n => n,
-    };
 
     private static (JsonObject Json, List<string> Lines) OfModel(string path, string? adapter, int batch, int? length, int rank, WeightType baseType,
         List<(string, ModelOutline)> models)

@@ -12,6 +12,8 @@ internal sealed class ModelChoice
 {
     public const string Group = "Model";
 
+    public const string Missing = "--model is missing: give a Hugging Face folder, a GGUF file or hub:OWNER/NAME";
+
     public Option<string?> Model { get; } = CreateModel();
 
     public Option<string?> Adapter { get; } = CreateAdapter();
@@ -31,7 +33,7 @@ internal sealed class ModelChoice
 
     /// <summary>Where the model is on disk.</summary>
     /// <exception cref="InputException">--model is not given.</exception>
-    public string Path(ParseResult parsed) => parsed.GetValue(Model) ?? throw new InputException("--model is missing: give a Hugging Face folder, a GGUF file or hub:OWNER/NAME");
+    public string Path(ParseResult parsed) => parsed.GetValue(Model) ?? throw new InputException(Missing);
 
     /// <summary>The model with the adapter that was asked for, kept apart from the weights, and its tokenizer; they fit each other.</summary>
     public (LoadedModel Model, TextTokenizer Tokenizer) Load(ParseResult parsed, IComputeBackend backend, LoadOptions options)

@@ -88,6 +88,14 @@ internal static class OptionKinds
 
     private sealed class ModelOption(string name) : Option<string?>(name);
 
+    /// <summary>The number that was given; null without one.</summary>
+    /// <exception cref="InputException">It is below 1.</exception>
+    public static int? AtLeastOne(ParseResult parsed, Option<int?> option) => parsed.GetValue(option) switch
+    {
+        < 1 and var n => throw new InputException($"{option.Name} {n}: expected at least 1"),
+        var n => n,
+    };
+
     private static Option<T?> Number<T>(string name, string unit, string description, string kind) where T : struct, INumber<T> => new(name)
     {
         HelpName = unit,

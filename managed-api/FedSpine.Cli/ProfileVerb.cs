@@ -70,7 +70,7 @@ internal sealed class ProfileVerb : IVerb
     public int Run(ParseResult parsed, CancellationToken cancel)
     {
         Common.RequireHost(parsed, "profile");
-        int batch = AtLeastOne(parsed, _batch, DefaultBatch), rank = AtLeastOne(parsed, _rank, DefaultRank), steps = AtLeastOne(parsed, _steps, DefaultSteps);
+        int batch = OptionKinds.AtLeastOne(parsed, _batch) ?? DefaultBatch, rank = OptionKinds.AtLeastOne(parsed, _rank) ?? DefaultRank, steps = OptionKinds.AtLeastOne(parsed, _steps) ?? DefaultSteps;
         var work = parsed.GetValue(_work) ?? Work.Train;
         using var host = HostBackend.Create(Common.ThreadCount(parsed));
         var peak = MachinePeak.Measure(host);
@@ -84,7 +84,7 @@ internal sealed class ProfileVerb : IVerb
             Trainable = work == Work.Train ? Trainable.Adapter : Trainable.None,
         }, profiler);
         profiler.Label(model.Model);
-        int longest = model.Model.Spec.MaxLength - (work == Work.Generate ? steps : 0), length = Math.Min(AtLeastOne(parsed, _length, DefaultLength), longest);
+        int longest = model.Model.Spec.MaxLength - (work == Work.Generate ? steps : 0), length = Math.Min(OptionKinds.AtLeastOne(parsed, _length) ?? DefaultLength, longest);
         if (length < 1)
             throw new InputException($"--steps {steps}: the model's positions hold {model.Model.Spec.MaxLength} tokens, prompt and text together");
 
@@ -166,12 +166,6 @@ internal sealed class ProfileVerb : IVerb
             batch.Ids.AsSpan(1).CopyTo(batch.Targets);
         return batch;
     }
-
-    private static int AtLeastOne(ParseResult parsed, Option<int?> option, int fallback) => parsed.GetValue(option) switch
-    {
-        < 1 and var n => throw new InputException($"{option.Name} {n}: expected at least 1"),
-        var n => n ?? fallback,
-    };
 
     private void Show(ParseResult parsed, string title, IReadOnlyList<ProfileLine> operators, IReadOnlyList<ProfileLine> places, in MachinePeak peak, double seconds, long tokens)
     {

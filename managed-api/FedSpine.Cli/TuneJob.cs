@@ -114,7 +114,7 @@ internal sealed record TuneJob
     {
         Tuning.Validate();
         if (Model is null)
-            throw new InputException("--model is missing: give a Hugging Face folder");
+            throw new InputException(ModelChoice.Missing);
         if (Length is < 4 or > 1_000_000)
             throw new InputException($"--length {Length}: expected at least 4 tokens");
         if (Rank is < 1 or > 4096)

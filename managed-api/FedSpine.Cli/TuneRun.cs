@@ -42,9 +42,7 @@ internal sealed class TuneRun(TuneJob job, TuneFolder folder, bool pruning, Func
         var data = records is null ? null : model.Encode(records, job.Length, job.Seed);
         if (blind && ImportanceCriteria.Create(job.Criterion, job.Seed).NeedsSteps)
             throw new InputException($"--data is missing: the criterion {job.Criterion} needs text to score on (magnitude and random do not)");
-        double reachable = PruningRatio.Max(model.Model.Spec with { Layers = model.Model.BaseLayers });
-        if (job.Ratio > reachable)
-            throw new InputException(FormattableString.Invariant($"--ratio {job.Ratio}: this model can lose at most {Math.Floor(reachable * 1000) / 1000} (its first and last layers are protected)"));
+        PruningRatio.RequireReachable("--ratio", job.Ratio, model.Model.Spec with { Layers = model.Model.BaseLayers });
         Describe(display, model, data);
         if (!resume)
             folder.Begin(job);

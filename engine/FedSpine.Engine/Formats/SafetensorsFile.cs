@@ -57,31 +57,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <exception cref="InputException">The file is missing, unreadable or malformed.</exception>
-    public static SafetensorsFile Open(string path)
-    {
-        try
-        {
-            // Opened here and not by path, so that the length checked is the length mapped.
-            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
-            try
-            {
-                long length = stream.Length;
-                if (length < 8)
-                    throw InputException.InFile(path, $"the file has {length} bytes, a safetensors file has at least 8");
-                var file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
-                return new SafetensorsFile(path, file, stream.SafeFileHandle, length);
-            }
-            catch
-            {
-                stream.Dispose();
-                throw;
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw InputException.InFile(path, e is FileNotFoundException or DirectoryNotFoundException ? "no such file" : "cannot be read", e);
-        }
-    }
+    public static SafetensorsFile Open(string path) =>
+        MappedFile.Open(path, 8, "a safetensors file", (file, handle, length) => new SafetensorsFile(path, file, handle, length));
 
     /// <exception cref="InputException">There is no such tensor.</exception>
     public SafetensorsTensor this[string name] =>

@@ -25,6 +25,17 @@ public static class PruningRatio
         return (double)removable / Count(spec, spec.Layers);
     }
 
+    /// <summary>Checks, before any work, that so much can go.</summary>
+    /// <param name="option">The command line's, for the message.</param>
+    /// <param name="spec">The unpruned base.</param>
+    /// <exception cref="InputException">The ratio is above <see cref="Max"/>.</exception>
+    public static void RequireReachable(string option, double ratio, ModelSpec spec)
+    {
+        double reachable = Max(spec);
+        if (ratio > reachable)
+            throw new InputException(FormattableString.Invariant($"{option} {ratio}: this model can lose at most {Math.Floor(reachable * 1000) / 1000} (its first and last layers are protected)"));
+    }
+
     /// <summary>The finest step in ratio that the base allows: its smallest attention group or block of channels.</summary>
     /// <param name="spec">The unpruned base.</param>
     public static double Step(ModelSpec spec) => (double)SmallestBlock(spec, spec.Layers) / Count(spec, spec.Layers);

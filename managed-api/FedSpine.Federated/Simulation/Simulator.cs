@@ -125,9 +125,7 @@ public static class Simulator
         var shares = Partition.Split(partition, options.Devices, data.Train.Count,
             data.Task == TaskKind.Classification ? [.. data.Train.Select(e => e.Label)] : null,
             data.Domains.Count > 0 ? [.. data.Train.Select(e => e.Domain)] : null, options.Seed);
-        double reachable = PruningRatio.Max(task.Model.Spec);
-        if (options.TargetSparsity > reachable)
-            throw new InputException($"--target-sparsity {options.TargetSparsity}: this model can lose at most {Math.Floor(reachable * 1000) / 1000} (its first and last layers are protected)");
+        PruningRatio.RequireReachable("--target-sparsity", options.TargetSparsity, task.Model.Spec);
         return new FederationSetup(options with { Partition = partition }, task.Model, data, shares, Fleet.Create(options.Fleet, options.Devices, options.Seed),
             new ParticipantSampler(options.Devices, options.Participation, options.Seed), SimulationValidation.ParseTargets(options.Targets));
     }

@@ -68,31 +68,8 @@ public sealed unsafe class GgufFile : IDisposable
     }
 
     /// <exception cref="InputException">The file is missing, unreadable or malformed.</exception>
-    public static GgufFile Open(string path)
-    {
-        try
-        {
-            // Opened here and not by path, so that the length checked is the length mapped.
-            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
-            try
-            {
-                long length = stream.Length;
-                if (length < 24)
-                    throw InputException.InFile(path, $"the file has {length} bytes, a GGUF file has at least 24");
-                var file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
-                return new GgufFile(path, file, stream.SafeFileHandle, length);
-            }
-            catch
-            {
-                stream.Dispose();
-                throw;
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw InputException.InFile(path, e is FileNotFoundException or DirectoryNotFoundException ? "no such file" : "cannot be read", e);
-        }
-    }
+    public static GgufFile Open(string path) =>
+        MappedFile.Open(path, 24, "a GGUF file", (file, handle, length) => new GgufFile(path, file, handle, length));
 
     /// <summary>Converts the elements [start, start + destination.Length) of an F32, F16, BF16 or Q8_0 tensor.</summary>
     /// <exception cref="InputException">The tensor holds another type, or the file has become shorter.</exception>
