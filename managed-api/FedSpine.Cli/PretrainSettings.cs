@@ -8,7 +8,10 @@ namespace FedSpine.Cli;
 /// <summary>The options of <c>pretrain</c> that make up <see cref="PretrainOptions"/>.</summary>
 internal static class PretrainSettings
 {
-    private const string Shape = "Model", Training = "Training";
+    /// <summary>The heading of what a model to go on from has already.</summary>
+    public const string Shape = "New model";
+
+    private const string Model = "Model", Training = "Training";
 
     private static readonly PretrainOptions Defaults = new();
 
@@ -16,8 +19,10 @@ internal static class PretrainSettings
     public static Setting<PretrainOptions>[] Create() =>
     [
         new Setting<PretrainOptions, ModelHead?>(Choice("--task", "an encoder (RoBERTa) or a decoder (LLaMA) (default: masked-lm)",
-            ("masked-lm", ModelHead.MaskedLm), ("causal-lm", ModelHead.CausalLm)), Shape,
+            ("masked-lm", ModelHead.MaskedLm), ("causal-lm", ModelHead.CausalLm)), Model,
             (o, v) => o with { Objective = v!.Value }),
+        new Setting<PretrainOptions, string?>(FilePath("--model", "FOLDER", "go on from this model, with its shape and tokenizer (default: random weights)"), Model,
+            (o, v) => o with { Model = v }),
         new Setting<PretrainOptions, string?>(FilePath("--tokenizer", "FOLDER", "tokenizer to use (default: a byte-level BPE is trained on the text)"), Shape,
             (o, v) => o with { Tokenizer = v }),
         new Setting<PretrainOptions, int?>(Integer("--vocabulary", "N", $"entries of the tokenizer that is trained (default: {Defaults.Vocabulary})"), Shape,
@@ -33,7 +38,7 @@ internal static class PretrainSettings
         new Setting<PretrainOptions, int?>(Integer("--ffn", "N", "feed-forward channels a block (default: 4 x width; decoders: 8/3 x width, up to a multiple of 32)"), Shape,
             (o, v) => o with { FfnWidth = v }),
         new Setting<PretrainOptions, SafetensorsType?>(Choice("--dtype", "type of the weights in the file (default: f32)",
-            ("f32", SafetensorsType.F32), ("f16", SafetensorsType.F16), ("bf16", SafetensorsType.BF16)), Shape,
+            ("f32", SafetensorsType.F32), ("f16", SafetensorsType.F16), ("bf16", SafetensorsType.BF16)), Model,
             (o, v) => o with { Type = v!.Value }),
 
         new Setting<PretrainOptions, int?>(Integer("--steps", "N", $"optimizer steps (default: {Defaults.Steps})"), Training,

@@ -16,9 +16,9 @@ internal static class Program
     }
 
     private static PretrainResult Pretrain(
-        PretrainOptions options, IReadOnlyList<string> texts, string folder, int threads, IPretrainProgress progress, CancellationToken cancel)
+        PretrainOptions options, IReadOnlyList<string> texts, string folder, bool resume, int threads, IPretrainProgress progress, CancellationToken cancel)
     {
         using var backend = HostBackend.Create(threads);
-        return Pretrainer.Run(backend, options, texts, folder, progress, cancel);
+        return Pretrainer.Run(backend, options, texts, folder, resume, progress, cancel);
     }
 }

@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using FedSpine.Engine.Models;
+using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Engine.Formats;
 
@@ -16,6 +18,10 @@ public sealed record TensorSource(string Name, int[] Shape, RowReader Read)
         int columns = shape.Skip(1).Aggregate(1, (product, dimension) => product * dimension);
         return new TensorSource(name, shape, (start, rows, destination) => values.AsSpan(start * columns, rows * columns).CopyTo(destination));
     }
+
+    /// <summary>A model's values or moments as one vector, for checkpoints.</summary>
+    internal static TensorSource Flat(Model model, string name, DeviceSpan<float> values) =>
+        new(name, [values.Length], (start, rows, destination) => model.Backend.Download(destination, values.Slice(start, rows)));
 }
 
 /// <summary>

@@ -12,6 +12,9 @@ public sealed record PretrainOptions
     /// <summary>Folder with a tokenizer to use; null: one is trained on the text.</summary>
     public string? Tokenizer { get; init; }
 
+    /// <summary>Folder with a model to go on from, with its shape and tokenizer; null: random weights.</summary>
+    public string? Model { get; init; }
+
     /// <summary>Entries of the tokenizer that is trained.</summary>
     public int Vocabulary { get; init; } = 1200;
 

@@ -24,9 +24,9 @@ internal static class TuneCheckpoint
         string name = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{state.Step:00000000}"));
         var tensors = new List<TensorSource>
         {
-            Flat(model, "values", model.TrainableValues),
-            Flat(model, "first_moments", model.FirstMoments),
-            Flat(model, "second_moments", model.SecondMoments),
+            TensorSource.Flat(model, "values", model.TrainableValues),
+            TensorSource.Flat(model, "first_moments", model.FirstMoments),
+            TensorSource.Flat(model, "second_moments", model.SecondMoments),
         };
         if (state.BestValues is { } best)
             tensors.Add(TensorSource.Of("best", [best.Length], best));
@@ -94,9 +94,6 @@ internal static class TuneCheckpoint
             throw InputException.InFile(path, "is not a checkpoint of this run", e);
         }
     }
-
-    private static TensorSource Flat(Model model, string name, FedSpine.Kernels.Memory.DeviceSpan<float> values) =>
-        new(name, [values.Length], (start, rows, destination) => model.Backend.Download(destination, values.Slice(start, rows)));
 
     private static bool Same(KeptGroups a, KeptGroups b) =>
         a.QueryHeads.SequenceEqual(b.QueryHeads) && a.KeyValueHeads.SequenceEqual(b.KeyValueHeads) && a.Channels.SequenceEqual(b.Channels);

@@ -20,7 +20,7 @@ internal sealed record CliRun(int Code, string Out, string Error)
 
     /// <summary>Runs the tool in this process, with the simulator replaced.</summary>
     public static CliRun Of(SimulateRun simulate, CancellationToken cancel, params string[] arguments) =>
-        Of(simulate, (_, _, _, _, _, _) => throw new InvalidOperationException("pretraining was not asked for"), cancel, arguments);
+        Of(simulate, (_, _, _, _, _, _, _) => throw new InvalidOperationException("pretraining was not asked for"), cancel, arguments);
 
     /// <summary>The same with the pretrainer replaced.</summary>
     public static CliRun Of(PretrainRun pretrain, CancellationToken cancel, params string[] arguments) =>
@@ -29,7 +29,7 @@ internal sealed record CliRun(int Code, string Out, string Error)
     /// <summary>A verb that computes here, with something on standard input: piped, or typed.</summary>
     public static CliRun WithInput(string input, bool typed, CancellationToken cancel, params string[] arguments) =>
         Of((_, _, _, _, _, _) => throw new InvalidOperationException("a simulation was not asked for"),
-            (_, _, _, _, _, _) => throw new InvalidOperationException("pretraining was not asked for"), cancel, arguments, new StringReader(input), typed);
+            (_, _, _, _, _, _, _) => throw new InvalidOperationException("pretraining was not asked for"), cancel, arguments, new StringReader(input), typed);
 
     private static CliRun Of(SimulateRun simulate, PretrainRun pretrain, CancellationToken cancel, string[] arguments, TextReader? input = null, bool typed = false)
     {

@@ -41,10 +41,10 @@ public sealed class EndToEndTests : IClassFixture<EndToEndTests.TinyEncoder>, ID
         public void Dispose() => Directory.Delete(Root, recursive: true);
 
         private static PretrainResult Pretrain(
-            PretrainOptions options, IReadOnlyList<string> texts, string folder, int threads, IPretrainProgress progress, CancellationToken cancel)
+            PretrainOptions options, IReadOnlyList<string> texts, string folder, bool resume, int threads, IPretrainProgress progress, CancellationToken cancel)
         {
             using var backend = HostBackend.Create(threads);
-            return Pretrainer.Run(backend, options, texts, folder, progress, cancel);
+            return Pretrainer.Run(backend, options, texts, folder, resume, progress, cancel);
         }
     }
 

@@ -19,13 +19,14 @@ public sealed class HelpExamplesTests(SmallWorld world) : IClassFixture<SmallWor
         "fedspine simulate --resume runs/simulate-001",
         "fedspine pretrain --out encoder",
         "fedspine pretrain --data train.tsv --vocabulary 8000 --width 128 --steps 20000",
+        "fedspine pretrain --resume runs/pretrain-001",
     ];
 
     [Fact]
     public void Every_verb_has_examples_that_run()
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(TextWriter.Null) });
-        var verbs = Verbs.Create(new Terminal(console, console), Simulator.Run, (_, _, _, _, _, _) => throw new InvalidOperationException());
+        var verbs = Verbs.Create(new Terminal(console, console), Simulator.Run, (_, _, _, _, _, _, _) => throw new InvalidOperationException());
         foreach (var verb in verbs)
         {
             var examples = verb.Examples.Select(e => e.CommandLine).Except(NotRun).ToList();

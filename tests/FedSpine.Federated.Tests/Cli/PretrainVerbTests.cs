@@ -12,6 +12,7 @@ public sealed class PretrainVerbTests : IDisposable
     private PretrainOptions? _options;
     private IReadOnlyList<string> _texts = [];
     private int _stopAfter = int.MaxValue;
+    private bool _resume;
 
     private string Out => Path.Combine(_root, "model");
 
@@ -19,9 +20,9 @@ public sealed class PretrainVerbTests : IDisposable
 
     private CliRun Run(params string[] arguments) => CliRun.Of((PretrainRun)Pretrain, TestContext.Current.CancellationToken, ["pretrain", .. arguments]);
 
-    private PretrainResult Pretrain(PretrainOptions options, IReadOnlyList<string> texts, string folder, int threads, IPretrainProgress progress, CancellationToken cancel)
+    private PretrainResult Pretrain(PretrainOptions options, IReadOnlyList<string> texts, string folder, bool resume, int threads, IPretrainProgress progress, CancellationToken cancel)
     {
-        (_options, _texts) = (options, texts);
+        (_options, _texts, _resume) = (options, texts, resume);
         progress.Note("tokenizer trained");
         int steps = Math.Min(options.Steps, _stopAfter);
         for (int step = 1; step <= steps; step++)
@@ -54,7 +55,7 @@ public sealed class PretrainVerbTests : IDisposable
             "--length", "48", "--batch", "9", "--steps", "11", "--lr", "3e-4", "--dtype", "bf16", "--seed", "5");
         Assert.Equal((0, ""), (run.Code, run.Error));
         Assert.Equal(expected, _options);
-        Assert.Equal(0, Run("--out", Out, "--vocabulary", "700").Code);
+        Assert.Equal(0, Run("--out", Out + "-2", "--vocabulary", "700").Code);
         Assert.Equal(new PretrainOptions { Vocabulary = 700 }, _options);
     }
 
@@ -82,10 +83,29 @@ public sealed class PretrainVerbTests : IDisposable
     {
         _stopAfter = 7;
         var run = Run("--out", Out, "--steps", "20");
-        Assert.Equal((130, $"stopped after step 7 of 20; the model so far is in {Out}"), (run.Code, run.Line));
+        Assert.Equal((130, $"stopped after step 7 of 20; the model so far is in {Out}; continue with: fedspine pretrain --resume {Out}"), (run.Code, run.Line));
+    }
+
+    [Fact]
+    public void Resume_takes_the_settings_from_the_folder_and_new_steps()
+    {
+        string data = Path.Combine(_root, "data.tsv");
+        File.WriteAllText(data, "label\tbody\n0\tone text\n1\tanother\n");
+        _stopAfter = 7;
+        Assert.Equal(130, Run("--out", Out, "--data", data, "--text-column", "body", "--width", "96", "--steps", "20").Code);
+        _stopAfter = int.MaxValue;
+        var run = Run("--resume", Out, "--steps", "15");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        Assert.Equal(new PretrainOptions { Width = 96, Steps = 15 }, _options);
+        Assert.Equal(["one text", "another"], _texts);
+        Assert.True(_resume);
+        Assert.Equal("--lr cannot be given with --resume: the run goes on with the settings it began with, but for --steps", Run("--resume", Out, "--lr", "1").Line);
+        Assert.Equal($"{Out} already holds a run: give another --out, or continue it with --resume", Run("--out", Out).Line);
     }
 
     [Theory]
+    [InlineData("--model . --width 96", "--width is for a new model, and --model gives one")]
+    [InlineData("--resume nowhere", "--out cannot be given with --resume")]
     [InlineData("--heads 5", "--heads 5: expected a divisor of the width, 64")]
     [InlineData("--steps 0", "--steps 0: expected at least 1")]
     [InlineData("--vocabulary 3", "--vocabulary 3: expected 300 to 1000000")]

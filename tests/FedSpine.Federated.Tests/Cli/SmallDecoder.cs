@@ -18,7 +18,7 @@ public sealed class SmallDecoder : IPretrainProgress, IDisposable
         {
             Objective = ModelHead.CausalLm, Vocabulary = 300, Layers = 4, Width = 16, Heads = 4, KeyValueHeads = 2, FfnWidth = 32, Length = 64, Steps = 5, Batch = 4,
         };
-        Pretrainer.Run(backend, options, [.. Enumerable.Repeat("the cat sat on the mat and looked at the rat", 60)], Model, this, default);
+        Pretrainer.Run(backend, options, [.. Enumerable.Repeat("the cat sat on the mat and looked at the rat", 60)], Model, resume: false, this, default);
         using var model = ModelFolder.Load(backend, Model, new LoadOptions
         {
             Trainable = Trainable.Adapter, Lora = new LoraSpec(4, 8, [LinearRole.Value, LinearRole.Down]), Seed = 3,

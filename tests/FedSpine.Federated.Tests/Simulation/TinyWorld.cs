@@ -22,7 +22,7 @@ public sealed class TinyWorld : IDisposable
             {
                 Objective = objective, Vocabulary = 400, Layers = 6, Width = 16, Heads = 4, KeyValueHeads = 2, FfnWidth = 32, Length = 48, Batch = 8, Steps = 4,
             };
-            Pretrainer.Run(backend, options, texts, Path.Combine(Root, name), new Silent(), CancellationToken.None);
+            Pretrainer.Run(backend, options, texts, Path.Combine(Root, name), resume: false, new Silent(), CancellationToken.None);
         }
 
         File.WriteAllLines(Labelled, ["text\tlabel\tdomain", .. SampleCorpus.Labelled(1, 240).Select(s => $"{s.Text}\t{s.Label}\t{s.Domain}")]);
