@@ -1,6 +1,9 @@
 using FedSpine.Engine.Pruning;
 using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Text;
+using FedSpine.Federated.Aggregation;
+using FedSpine.Federated.Methods;
+using FedSpine.Federated.Policies;
 using FedSpine.Federated.Simulation;
 using static FedSpine.Cli.OptionKinds;
 
@@ -52,16 +55,26 @@ internal static class SimulateSettings
         new Setting<SimulationOptions, string?>(Text("--fleet", "NAME", $"{string.Join(", ", Federated.Simulation.Fleet.Names)}: kinds of devices, for the virtual clock (default: {Defaults.Fleet})"), Fleet,
             (o, v) => o with { Fleet = v! }),
 
+        new Setting<SimulationOptions, string?>(Text("--method", "NAME", $"{string.Join(", ", MethodCatalog.Names)}: sets policy, criterion, schedule and aggregation (default: {Defaults.Method})"), Pruning,
+            (o, v) => o.Method == v ? o : o with { Method = v!, Policy = null, Criterion = null, Schedule = null, Aggregation = null }),
         new Setting<SimulationOptions, double?>(Real("--target-sparsity", "P", $"fraction of the blocks' weights to remove, 0 to 0.95 (default: {Defaults.TargetSparsity})"), Pruning,
             (o, v) => o with { TargetSparsity = v!.Value }),
         new Setting<SimulationOptions, int?>(Integer("--prune-interval", "N", $"local steps between two pruning events (default: {Defaults.PruneInterval})"), Pruning,
             (o, v) => o with { PruneInterval = v!.Value }),
-        new Setting<SimulationOptions, string?>(Text("--criterion", "NAME", $"importance of heads and channels: {string.Join(", ", ImportanceCriteria.Names)} (default: {Defaults.Criterion})"), Pruning,
-            (o, v) => o with { Criterion = v! }),
-        new Setting<SimulationOptions, string?>(Text("--policy", "NAME", $"who picks ratio and rank: s-ucb, e-ucb, thompson, epsilon-greedy, random, fixed[:RATIO:RANK], oracle (default: {Defaults.Policy})"), Pruning,
-            (o, v) => o with { Policy = v! }),
-        new Setting<SimulationOptions, string?>(Text("--aggregation", "NAME", $"how adapters are merged: svd, hetlora, flora, fedavg (default: {Defaults.Aggregation})"), Pruning,
-            (o, v) => o with { Aggregation = v! }),
+        new Setting<SimulationOptions, string?>(Text("--schedule", "NAME", $"when devices prune: {string.Join(", ", PruningSchedule.Names)} (default: the method's, {MethodCatalog.FedSpine.Schedule})"), Pruning,
+            (o, v) => o with { Schedule = v }),
+        new Setting<SimulationOptions, string?>(Text("--criterion", "NAME", $"importance of heads and channels: {string.Join(", ", ImportanceCriteria.Names)} (default: the method's, {MethodCatalog.FedSpine.Criterion})"), Pruning,
+            (o, v) => o with { Criterion = v }),
+        new Setting<SimulationOptions, double?>(Real("--smoothing", "L", $"weight of the past in the importance, 0 to below 1 (default: {Defaults.Smoothing})"), Pruning,
+            (o, v) => o with { Smoothing = v!.Value }),
+        new Setting<SimulationOptions, string?>(Text("--policy", "NAME", $"who picks ratio and rank: {string.Join(", ", PolicyFactory.Names)} or fixed:RATIO:RANK (default: the method's, {MethodCatalog.FedSpine.Policy})"), Pruning,
+            (o, v) => o with { Policy = v }),
+        new Setting<SimulationOptions, bool>(Flag("--share-statistics", "devices of a class share what the policy learns"), Pruning,
+            (o, v) => o with { ShareStatistics = v }),
+        new Setting<SimulationOptions, string?>(Text("--reward-weights", "L:P:I", "parts of loss, pruning and importance in the reward (default: 0.5:0.3:0.2)"), Pruning,
+            (o, v) => o with { RewardWeights = v }),
+        new Setting<SimulationOptions, string?>(Text("--aggregation", "NAME", $"how adapters are merged: {string.Join(", ", AggregatorFactory.Names)} (default: the method's, {MethodCatalog.FedSpine.Aggregation})"), Pruning,
+            (o, v) => o with { Aggregation = v }),
 
         new Setting<SimulationOptions, int?>(Integer("--rank", "R", $"largest LoRA rank that the policy may pick (default: {Defaults.Rank})"), Training,
             (o, v) => o with { Rank = v!.Value }),

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using FedSpine.Cli.Display;
 using FedSpine.Engine;
+using FedSpine.Federated.Methods;
 using FedSpine.Federated.Reporting;
 using FedSpine.Federated.Simulation;
 
@@ -47,6 +48,7 @@ internal sealed class SimulateVerb : IVerb
     [
         ("fedspine simulate", "the bundled sample, in about a minute"),
         ("fedspine simulate --rounds 2 --local-steps 10 --no-reference", "a quick look"),
+        ("fedspine simulate --method fed-llmpruner --rounds 2 --local-steps 10 --no-reference", "a method to compare with"),
         ("fedspine simulate --target-sparsity 0.7 --policy thompson --seed 3", "harder pruning, another policy"),
         ("fedspine simulate --model roberta-base --data train.tsv --eval-data dev.tsv", "your model and labelled data"),
         ("fedspine simulate --task causal-lm --model llama --data text.txt", "a LLaMA decoder on plain text"),
@@ -98,6 +100,8 @@ internal sealed class SimulateVerb : IVerb
         var options = parsed.GetValue(_config) is { } path ? SimulationConfig.Read(path) : new SimulationOptions();
         foreach (var setting in _settings)
             options = setting.Apply(parsed, options);
+        if (Array.Exists(_settings, s => s.Option.Name == "--target-sparsity" && s.IsGiven(parsed)) && options.TargetSparsity > 0 && Method.TargetOf(Method.Complete(options)) == 0)
+            throw new InputException($"--target-sparsity {options.TargetSparsity} contradicts {(options.Schedule is null ? $"--method {options.Method}" : $"--schedule {options.Schedule}")}, which does not prune");
         return options;
     }
 

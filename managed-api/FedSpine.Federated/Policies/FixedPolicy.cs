@@ -23,7 +23,12 @@ public sealed class FixedPolicy : UnlearnedPolicy
     {
         if (_arm is { } arm)
             return arm with { Ratio = Math.Max(ratioNow, arm.Ratio) };
-        double left = 1 - Math.Min(round + 1.0, Space.Rounds) / Space.Rounds;
-        return new Arm(Math.Max(ratioNow, Space.TargetRatio * (1 - left * left * left)), Space.MaxRank);
+        return new Arm(Math.Max(ratioNow, Ramp(Space, round)), Space.MaxRank);
+    }
+
+    internal static double Ramp(PolicySpace space, int round)
+    {
+        double left = 1 - Math.Min(round + 1.0, space.Rounds) / space.Rounds;
+        return space.TargetRatio * (1 - left * left * left);
     }
 }

@@ -6,27 +6,32 @@ namespace FedSpine.Federated.Policies;
 /// <summary>Policies by the name that options and checkpoints use.</summary>
 public static class PolicyFactory
 {
-    public static IReadOnlyList<string> Names { get; } = ["s-ucb", "e-ucb", "thompson", "epsilon-greedy", "random", "fixed", "oracle"];
+    public static IReadOnlyList<string> Names { get; } = ["s-ucb", "e-ucb", "thompson", "epsilon-greedy", "random", "fixed", "tiered", "oracle"];
 
     /// <summary>A policy with default constants.</summary>
     /// <param name="name">One of <see cref="Names"/>, or fixed:RATIO:RANK for one arm in all rounds.</param>
     /// <param name="space">Search space.</param>
-    /// <param name="worth">Worth of an arm for a device, larger is better; only the oracle needs it.</param>
+    /// <param name="worth">Worth of an arm for a device, larger is better; the oracle and tiered need it.</param>
     /// <param name="classes">Class of each device, for the policies that learn: devices of a class share what they learn. Null: each alone.</param>
+    /// <param name="weights">Of the reward's parts; null: the default. E-UCB has a reward of its own.</param>
     /// <exception cref="InputException">Unknown name, an oracle without worth, or an impossible space or arm.</exception>
     public static IPolicy Create(
-        string name, PolicySpace space, Func<int, Arm, double>? worth = null, IReadOnlyList<int>? classes = null) => name switch
+        string name, PolicySpace space, Func<int, Arm, double>? worth = null, IReadOnlyList<int>? classes = null,
+        RewardWeights? weights = null) => name switch
     {
-        "s-ucb" => new SUcbPolicy(space, classes: classes),
+        "s-ucb" => new SUcbPolicy(space, new SUcbOptions { Weights = weights ?? new() }, classes),
         "e-ucb" => new EUcbPolicy(space, classes: classes),
-        "thompson" => new ThompsonPolicy(space, classes: classes),
-        "epsilon-greedy" => new EpsilonGreedyPolicy(space, classes: classes),
-        "random" => new RandomPolicy(space),
-        "fixed" => new FixedPolicy(space),
-        "oracle" => new OraclePolicy(space, worth ?? throw new InputException("policy 'oracle' is only for simulations that know every arm's worth")),
-        _ when name.StartsWith("fixed:", StringComparison.Ordinal) => new FixedPolicy(space, ParseArm(name)),
+        "thompson" => new ThompsonPolicy(space, new GridOptions { Weights = weights ?? new() }, classes),
+        "epsilon-greedy" => new EpsilonGreedyPolicy(space, new GridOptions { Weights = weights ?? new() }, classes),
+        "random" => new RandomPolicy(space, weights),
+        "fixed" => new FixedPolicy(space, weights: weights),
+        "oracle" => new OraclePolicy(space, worth ?? throw OnlySimulated(name), weights),
+        "tiered" => new TieredPolicy(space, worth ?? throw OnlySimulated(name), weights),
+        _ when name.StartsWith("fixed:", StringComparison.Ordinal) => new FixedPolicy(space, ParseArm(name), weights),
         _ => throw new InputException($"unknown policy '{name}': expected {string.Join(", ", Names)} or fixed:RATIO:RANK"),
     };
+
+    private static InputException OnlySimulated(string name) => new($"policy '{name}' is only for simulations that know every arm's worth");
 
     private static Arm ParseArm(string name)
     {

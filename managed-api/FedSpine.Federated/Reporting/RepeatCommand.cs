@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using FedSpine.Federated.Methods;
 using FedSpine.Federated.Simulation;
 
 namespace FedSpine.Federated.Reporting;
@@ -10,7 +11,9 @@ public static class RepeatCommand
 {
     public static string For(SimulationOptions options)
     {
-        var defaults = ToJson(new SimulationOptions());
+        // A complete configuration also holds what its method decided; that needs no option.
+        var own = MethodCatalog.Find(options.Method);
+        var defaults = ToJson(Method.Complete(new SimulationOptions { Method = own.Name }) with { Method = MethodCatalog.FedSpine.Name });
         var command = new StringBuilder("fedspine simulate");
         foreach (var (key, value) in ToJson(options))
         {

@@ -2,6 +2,7 @@ using FedSpine.Engine;
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Federated.Aggregation;
+using FedSpine.Federated.Methods;
 using FedSpine.Federated.Policies;
 using FedSpine.Federated.Reporting;
 
@@ -52,13 +53,15 @@ internal sealed class Federation(FederationSetup setup, IPolicy policy, IAggrega
     /// The lowest ratio a device may end <paramref name="round"/> with. Policies explore between this ramp and the target; without it a
     /// device that drew low arms would miss the target when the rounds run out.
     /// </summary>
-    private double Floor(int round) => targetRatio * Math.Min(1, (double)round / _deadline);
+    private double Floor(int round) => targetRatio * (AtOnce ? 1 : Math.Min(1, (double)round / _deadline));
 
     /// <summary>
     /// The highest ratio a device may end <paramref name="round"/> with: twice the floor. What is removed before the first rounds of
     /// tuning is chosen blindly and never comes back.
     /// </summary>
-    private double Ceiling(int round) => targetRatio * Math.Min(1, 2.0 * round / _deadline);
+    private double Ceiling(int round) => targetRatio * (AtOnce ? 1 : Math.Min(1, 2.0 * round / _deadline));
+
+    private bool AtOnce => _options.Schedule == PruningSchedule.OneShot;
 
     public IReadOnlyList<LocalTask> Plan(int round)
     {

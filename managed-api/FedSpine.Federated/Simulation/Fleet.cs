@@ -49,6 +49,16 @@ public sealed class Fleet
 
     public int Count => _devices.Length;
 
+    /// <summary>The number of each device's kind, in the order in which the kinds first appear.</summary>
+    public IReadOnlyList<int> Classes
+    {
+        get
+        {
+            var names = _devices.Select(d => d.Class).Distinct().ToList();
+            return [.. _devices.Select(d => names.IndexOf(d.Class))];
+        }
+    }
+
     public DeviceProfile this[int device] => _devices[device];
 
     /// <summary>

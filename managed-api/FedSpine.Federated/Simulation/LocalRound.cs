@@ -5,6 +5,7 @@ using FedSpine.Engine.Pruning;
 using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Training;
 using FedSpine.Federated.Aggregation;
+using FedSpine.Federated.Methods;
 using FedSpine.Kernels;
 
 namespace FedSpine.Federated.Simulation;
@@ -59,7 +60,10 @@ internal static class LocalRound
         int maxB = Math.Min(options.Batch, device.Examples.Length);
         var batch = new Batch(maxB, setup.Data.MaxLength);
         var training = Training(options, task.Round);
-        var schedule = CubicSchedule.Within(options.LocalSteps, device.Ratio, arm.Ratio, options.PruneInterval);
+        // At once means: as soon as the first batches are scored, while the learning rate still rises.
+        var schedule = options.Schedule == PruningSchedule.OneShot
+            ? new CubicSchedule(device.Ratio, arm.Ratio, events: 1, Math.Min(WarmupSteps, options.LocalSteps))
+            : CubicSchedule.Within(options.LocalSteps, device.Ratio, arm.Ratio, options.PruneInterval);
 
         var download = federation.DownloadFor(device, arm.Rank);
         var model = DeviceModel.Create(setup, backend, device.Kept, arm.Rank, download);
@@ -132,7 +136,7 @@ internal static class LocalRound
     {
         var options = task.Federation.Setup.Options;
         ulong seed = new DeterministicRandom(options.Seed, CriterionStream, (ulong)task.Round, (ulong)task.Device.Device).NextUInt64();
-        var scorer = new ImportanceScorer(ImportanceCriteria.Create(options.Criterion, seed), model);
+        var scorer = new ImportanceScorer(ImportanceCriteria.Create(options.Criterion!, seed), model, (float)options.Smoothing);
         if (task.Device.Scores is { } scores)
             scorer.Restore(scores);
         return scorer;

@@ -4,6 +4,7 @@ using FedSpine.Engine.Models;
 using FedSpine.Engine.Pruning;
 using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Training;
+using FedSpine.Federated.Methods;
 using FedSpine.Federated.Reporting;
 
 namespace FedSpine.Federated.Simulation;
@@ -27,17 +28,17 @@ internal sealed record RunOutcome(
         double kept = Pruned.Devices.Average(d => 1 - d.Ratio) * prunable;
         return new RunSummary
         {
-            Method = "fedspine",
+            Method = Options.Method,
             Task = Language ? "causal-lm" : "classification",
             Model = Options.Model ?? "bundled sample",
-            Policy = Options.Policy,
-            Aggregation = Options.Aggregation,
-            Criterion = Options.Criterion,
+            Policy = Options.Policy!,
+            Aggregation = Options.Aggregation!,
+            Criterion = Options.Criterion!,
             Partition = Options.Partition!,
             Seed = Options.Seed,
             Rounds = Options.Rounds,
             Devices = Options.Devices,
-            TargetSparsity = Options.TargetSparsity,
+            TargetSparsity = Method.TargetOf(Options),
             Sparsity = Pruned.Devices.Average(d => d.Ratio),
             Accuracy = Language ? null : Final.Average(e => e.Accuracy),
             AccuracyUnpruned = Language ? null : ReferenceFinal?.Accuracy,

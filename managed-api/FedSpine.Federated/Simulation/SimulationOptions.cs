@@ -46,17 +46,32 @@ public sealed record SimulationOptions
     /// <summary>Fraction of the blocks' prunable parameters to remove, [0, 0.95].</summary>
     public double TargetSparsity { get; init; } = 0.5;
 
-    /// <summary>s-ucb, e-ucb, thompson, epsilon-greedy, random, fixed, oracle.</summary>
-    public string Policy { get; init; } = "s-ucb";
+    /// <summary>One of <see cref="Methods.MethodCatalog.Names"/>; it decides policy, criterion, schedule and aggregation where those are null.</summary>
+    public string Method { get; init; } = "fedspine";
 
-    /// <summary>svd, hetlora, flora, fedavg.</summary>
-    public string Aggregation { get; init; } = "svd";
+    /// <summary>One of <see cref="Policies.PolicyFactory.Names"/>; null: the method's.</summary>
+    public string? Policy { get; init; }
+
+    /// <summary>One of <see cref="Methods.PruningSchedule.Names"/>; null: the method's.</summary>
+    public string? Schedule { get; init; }
+
+    /// <summary>svd, hetlora, flora, fedavg; null: the method's.</summary>
+    public string? Aggregation { get; init; }
+
+    /// <summary>Devices of a class share what a policy learns (the class is told to the policy, not its speed).</summary>
+    public bool ShareStatistics { get; init; }
+
+    /// <summary>LOSS:PRUNING:IMPORTANCE, the parts of the reward; null: 0.5:0.3:0.2.</summary>
+    public string? RewardWeights { get; init; }
 
     /// <summary>iid, dirichlet:ALPHA, shards:N, domains; null: domains where the data has them, else dirichlet:1 (classification) or iid.</summary>
     public string? Partition { get; init; }
 
-    /// <summary>taylor, lora-gradient, activation, magnitude, random.</summary>
-    public string Criterion { get; init; } = "taylor";
+    /// <summary>taylor, lora-gradient, activation, magnitude, random; null: the method's.</summary>
+    public string? Criterion { get; init; }
+
+    /// <summary>lambda, the weight of the past in S = lambda S + (1 - lambda) score, [0, 1).</summary>
+    public double Smoothing { get; init; } = 0.9;
 
     /// <summary>Largest LoRA rank a policy may pick.</summary>
     public int Rank { get; init; } = 16;

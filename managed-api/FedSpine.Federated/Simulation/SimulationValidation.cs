@@ -5,6 +5,7 @@ using FedSpine.Engine.Models;
 using FedSpine.Engine.Pruning;
 using FedSpine.Engine.Tasks;
 using FedSpine.Federated.Aggregation;
+using FedSpine.Federated.Methods;
 using FedSpine.Federated.Policies;
 
 namespace FedSpine.Federated.Simulation;
@@ -15,6 +16,7 @@ public static class SimulationValidation
     /// <exception cref="InputException">A value is out of range; names the command-line option, the value and what is expected.</exception>
     public static void Validate(this SimulationOptions options)
     {
+        options = Method.Complete(options);
         RequirePath("model", options.Model);
         RequirePath("data", options.Data);
         RequirePath("eval-data", options.EvalData);
@@ -36,15 +38,34 @@ public static class SimulationValidation
         Require(options.Rate > 0 && double.IsFinite(options.Rate), "lr", options.Rate, "above 0");
         Require(options.EvaluateEvery >= 1, "evaluate-every", options.EvaluateEvery, "at least 1");
         Require(options.EvaluateExamples >= 1, "evaluate-examples", options.EvaluateExamples, "at least 1");
+        Require(options.Smoothing is >= 0 and < 1, "smoothing", options.Smoothing, "0 to below 1");
+        if (!PruningSchedule.Names.Contains(options.Schedule))
+            throw new InputException($"--schedule {options.Schedule}: expected {string.Join(", ", PruningSchedule.Names)}");
         if (!ImportanceCriteria.Names.Contains(options.Criterion))
             throw new InputException($"--criterion {options.Criterion}: expected {string.Join(", ", ImportanceCriteria.Names)}");
         if (!Fleet.Names.Contains(options.Fleet))
             throw new InputException($"--fleet {options.Fleet}: expected {string.Join(", ", Fleet.Names)}");
-        AggregatorFactory.Create(options.Aggregation);
-        PolicyFactory.Create(options.Policy, new PolicySpace(options.TargetSparsity, 0, options.LowestRank, options.Rank, options.Devices, options.Rounds), (_, _) => 0);
+        AggregatorFactory.Create(options.Aggregation!);
+        PolicyFactory.Create(options.Policy!, new PolicySpace(options.TargetSparsity, 0, options.LowestRank, options.Rank, options.Devices, options.Rounds), (_, _) => 0, weights: ParseWeights(options.RewardWeights));
         ParseTargets(options.Targets);
         if (options.Partition is { } partition)
             Partition.Check(partition);
+    }
+
+    /// <summary>LOSS:PRUNING:IMPORTANCE, such as "0.5:0.3:0.2"; null for null.</summary>
+    /// <exception cref="InputException">Not three numbers that are at least 0 and not all 0.</exception>
+    public static RewardWeights? ParseWeights(string? weights)
+    {
+        if (weights is null)
+            return null;
+        string[] parts = weights.Split(':');
+        var values = new double[parts.Length];
+        bool numbers = parts.Length == 3;
+        for (int i = 0; numbers && i < parts.Length; i++)
+            numbers = double.TryParse(parts[i], NumberStyles.Float, CultureInfo.InvariantCulture, out values[i]) && values[i] >= 0 && double.IsFinite(values[i]);
+        return numbers && values.Sum() > 0
+            ? new RewardWeights(values[0], values[1], values[2])
+            : throw new InputException($"--reward-weights {weights}: expected LOSS:PRUNING:IMPORTANCE, three numbers of at least 0, such as 0.5:0.3:0.2");
     }
 
     /// <summary>"all", or role names such as "query,value".</summary>

@@ -4,6 +4,7 @@ using FedSpine.Engine.Models;
 using FedSpine.Engine.Pruning;
 using FedSpine.Engine.Tasks;
 using FedSpine.Federated.Aggregation;
+using FedSpine.Federated.Methods;
 using FedSpine.Federated.Policies;
 using FedSpine.Federated.Reporting;
 using FedSpine.Kernels;
@@ -30,13 +31,14 @@ public static class Simulator
         if (resume)
             options = SimulationConfig.Read(run.Config);
         options.Validate();
+        options = Method.Complete(options);
 
         progress.Phase("loading", options.Rounds);
         using var backend = HostBackend.Create(threads);
         using var task = TaskLoader.Load(options, backend);
         var setup = CreateSetup(options, task);
         using var workers = new Workers(threads);
-        var pruned = CreateFederation(setup, options.Policy, options.TargetSparsity);
+        var pruned = CreateFederation(setup, options.Policy!, Method.TargetOf(options));
         var reference = options.Reference ? CreateFederation(setup, "fixed", targetRatio: 0) : null;
 
         RunState state;
@@ -125,7 +127,7 @@ public static class Simulator
         var shares = Partition.Split(partition, options.Devices, data.Train.Count,
             data.Task == TaskKind.Classification ? [.. data.Train.Select(e => e.Label)] : null,
             data.Domains.Count > 0 ? [.. data.Train.Select(e => e.Domain)] : null, options.Seed);
-        PruningRatio.RequireReachable("--target-sparsity", options.TargetSparsity, task.Model.Spec);
+        PruningRatio.RequireReachable("--target-sparsity", Method.TargetOf(options), task.Model.Spec);
         return new FederationSetup(options with { Partition = partition }, task.Model, data, shares, Fleet.Create(options.Fleet, options.Devices, options.Seed),
             new ParticipantSampler(options.Devices, options.Participation, options.Seed), SimulationValidation.ParseTargets(options.Targets));
     }
@@ -133,10 +135,10 @@ public static class Simulator
     private static Federation CreateFederation(FederationSetup setup, string policy, double targetRatio)
     {
         var options = setup.Options;
-        bool unpruned = targetRatio == 0;
-        var space = new PolicySpace(targetRatio, PruningRatio.Step(setup.Base.Spec), unpruned ? options.Rank : options.LowestRank, options.Rank, options.Devices, options.Rounds);
-        return new Federation(setup, PolicyFactory.Create(policy, space, (device, arm) => -ExpectedSeconds(setup, device, arm)),
-            AggregatorFactory.Create(options.Aggregation), targetRatio);
+        var space = new PolicySpace(targetRatio, PruningRatio.Step(setup.Base.Spec), options.LowestRank, options.Rank, options.Devices, options.Rounds);
+        return new Federation(setup, PolicyFactory.Create(policy, space, (device, arm) => -ExpectedSeconds(setup, device, arm),
+            options.ShareStatistics ? setup.Fleet.Classes : null, SimulationValidation.ParseWeights(options.RewardWeights)),
+            AggregatorFactory.Create(options.Aggregation!), targetRatio);
     }
 
     /// <summary>What only a simulation knows, for the oracle policy: a round's time under mean conditions.</summary>

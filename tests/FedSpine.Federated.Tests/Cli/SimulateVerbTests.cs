@@ -47,8 +47,9 @@ public sealed class SimulateVerbTests : IDisposable
             Devices = 3, Participation = 1, Rounds = 2, LocalSteps = 5, PruneInterval = 4, TargetSparsity = 0.25, Policy = "random", Aggregation = "flora",
             Partition = "dirichlet:0.3", Criterion = "magnitude", Rank = 8, MinRank = 1, Alpha = 16.5, Targets = "query,value", Batch = 7, Length = 33,
             LearningRate = 1e-4, Fleet = "uniform", EvaluateEvery = 3, EvaluateExamples = 99, Reference = false, TargetAccuracy = 4.5, Seed = 18446744073709551615,
+            Schedule = "one-shot", Smoothing = 0.5, ShareStatistics = true, RewardWeights = "1:0:0",
         };
-        foreach (var property in typeof(SimulationOptions).GetProperties().Where(p => p.Name != "EqualityContract"))
+        foreach (var property in typeof(SimulationOptions).GetProperties().Where(p => p.Name is not ("EqualityContract" or "Method")))
             Assert.False(Equals(property.GetValue(expected), property.GetValue(new SimulationOptions())), $"{property.Name} is not in this test");
 
         var run = Run("--out", Out, "--threads", "2", "--model", _root, "--data", file, "--eval-data", file, "--task", "causal-lm", "--text-column", "text",
@@ -56,7 +57,7 @@ public sealed class SimulateVerbTests : IDisposable
             "--prune-interval", "4", "--target-sparsity", "0.25", "--policy", "random", "--aggregation", "flora", "--partition", "dirichlet:0.3",
             "--criterion", "magnitude", "--rank", "8", "--min-rank", "1", "--alpha", "16.5", "--targets", "query,value", "--batch", "7", "--length", "33",
             "--lr", "1e-4", "--fleet", "uniform", "--evaluate-every", "3", "--evaluate-examples", "99", "--no-reference", "--target-accuracy", "4.5",
-            "--seed", "18446744073709551615");
+            "--schedule", "one-shot", "--smoothing", "0.5", "--share-statistics", "--reward-weights", "1:0:0", "--seed", "18446744073709551615");
         Assert.Equal((0, ""), (run.Code, run.Error));
         Assert.Equal(expected, _simulator.Options);
         Assert.Equal(2, _simulator.Threads);
@@ -143,6 +144,15 @@ public sealed class SimulateVerbTests : IDisposable
     [InlineData("--targets query,keys", "--targets keys: expected all, or some of query, key, value")]
     [InlineData("--task regression", "--task regression: expected classification or causal-lm (see fedspine simulate --help)")]
     [InlineData("--task causal-lm", "--task causal-lm: the bundled sample is an encoder")]
+    [InlineData("--method fedavg", "--method fedavg: expected fedspine, fedlora, hetlora, fed-magnitude")]
+    [InlineData("--method fed-random --criterion taylor", "--criterion taylor contradicts --method fed-random, whose criterion is random; only fedspine takes another")]
+    [InlineData("--policy s-ucb --method fedlora", "--policy s-ucb contradicts --method fedlora, whose policy is fixed")]
+    [InlineData("--method hetlora --target-sparsity 0.5", "--target-sparsity 0.5 contradicts --method hetlora, which does not prune")]
+    [InlineData("--schedule none --target-sparsity 0.5", "--target-sparsity 0.5 contradicts --schedule none, which does not prune")]
+    [InlineData("--schedule often", "--schedule often: expected iterative, one-shot, none")]
+    [InlineData("--smoothing 1", "--smoothing 1: expected 0 to below 1")]
+    [InlineData("--reward-weights 1:2", "--reward-weights 1:2: expected LOSS:PRUNING:IMPORTANCE")]
+    [InlineData("--reward-weights 0:0:0", "--reward-weights 0:0:0: expected LOSS:PRUNING:IMPORTANCE")]
     [InlineData("--rounds many", "--rounds many: expected a whole number")]
     [InlineData("--rounds 1.5", "--rounds 1.5: expected a whole number")]
     [InlineData("--rounds 3000000000", "--rounds 3000000000: expected a whole number, at most 2147483647")]

@@ -25,7 +25,7 @@ public sealed class SimulationConfigTests : IDisposable
     [InlineData("""{ "rounds": null }""", "rounds is null; expected a whole number")]
     [InlineData("""{ "rounds": 99999999999 }""", "rounds is 99999999999; expected a whole number")]
     [InlineData("""{ "seed": -1 }""", "seed is -1; expected a whole number, not negative")]
-    [InlineData("""{ "policy": null }""", "policy is null; expected a string")]
+    [InlineData("""{ "fleet": null }""", "fleet is null; expected a string")]
     [InlineData("""{ "alpha": "NaN" }""", "alpha is \"NaN\"; expected a number")]
     [InlineData("""{ "alpha": "Infinity" }""", "alpha is \"Infinity\"; expected a number")]
     [InlineData("""{ "task": "regression" }""", "task is \"regression\"; expected \"classification\" or \"causal-lm\"")]

@@ -1,0 +1,42 @@
+using FedSpine.Engine;
+using FedSpine.Federated.Simulation;
+
+namespace FedSpine.Federated.Methods;
+
+/// <summary>
+/// What sets one federated method apart from another: who picks ratio and rank, how heads and channels are scored, when they are
+/// removed, and how adapters are merged. All else of a run (data, split, fleet, clock, batch, steps, seed) is the same for every method.
+/// </summary>
+/// <param name="Name">As --method takes it.</param>
+/// <param name="Policy">One of <see cref="Policies.PolicyFactory.Names"/>.</param>
+/// <param name="Criterion">One of <see cref="Engine.Pruning.ImportanceCriteria.Names"/>.</param>
+/// <param name="Schedule">One of <see cref="PruningSchedule.Names"/>.</param>
+/// <param name="Aggregation">One of <see cref="Aggregation.AggregatorFactory.Names"/>.</param>
+public sealed record Method(string Name, string Policy, string Criterion, string Schedule, string Aggregation)
+{
+    /// <summary>Whether its four parts may be replaced one by one, for ablations. A baseline is what its paper says.</summary>
+    public bool IsOpen { get; init; }
+
+    /// <summary>
+    /// The options with what the method decides filled in. Options that are complete come back as they were.
+    /// </summary>
+    /// <exception cref="InputException">An unknown method, or an option that is not this method's.</exception>
+    public static SimulationOptions Complete(SimulationOptions options)
+    {
+        var method = MethodCatalog.Find(options.Method);
+        return options with
+        {
+            Policy = method.Settle("policy", options.Policy, method.Policy),
+            Criterion = method.Settle("criterion", options.Criterion, method.Criterion),
+            Schedule = method.Settle("schedule", options.Schedule, method.Schedule),
+            Aggregation = method.Settle("aggregation", options.Aggregation, method.Aggregation),
+        };
+    }
+
+    /// <summary>The sparsity that complete options ask for: none where nothing is pruned.</summary>
+    public static double TargetOf(SimulationOptions complete) => complete.Schedule == PruningSchedule.None ? 0 : complete.TargetSparsity;
+
+    private string Settle(string option, string? given, string own) => given is null || given == own ? own
+        : IsOpen ? given
+        : throw new InputException($"--{option} {given} contradicts --method {Name}, whose {option} is {own}; only {MethodCatalog.FedSpine.Name} takes another");
+}
