@@ -37,11 +37,14 @@ internal sealed partial class CommonOptions
 
     /// <summary>The backend that --device and --threads ask for.</summary>
     /// <exception cref="InputException">There is no such device here, or it cannot be used.</exception>
-    public IComputeBackend OpenDevice(ParseResult parsed)
+    public IComputeBackend OpenDevice(ParseResult parsed) => OpenAccelerator(parsed) ?? HostBackend.Create(ThreadCount(parsed));
+
+    /// <summary>The accelerator that --device asks for; null for the host.</summary>
+    /// <exception cref="InputException">There is no such device here, or it cannot be used.</exception>
+    public IComputeBackend? OpenAccelerator(ParseResult parsed)
     {
-        string device = parsed.GetValue(Device) ?? Host;
-        if (device == Host)
-            return HostBackend.Create(ThreadCount(parsed));
+        if (parsed.GetValue(Device) is not { } device || device == Host)
+            return null;
         try
         {
             return IlgpuDevices.Open(device);
@@ -50,14 +53,6 @@ internal sealed partial class CommonOptions
         {
             throw new InputException($"--device {device}: {absent.Message}");
         }
-    }
-
-    /// <summary>For verbs that compute on the processor only.</summary>
-    /// <exception cref="InputException">Another device was asked for.</exception>
-    public void RequireHost(ParseResult parsed, string verb)
-    {
-        if (parsed.GetValue(Device) is { } device && device != Host)
-            throw new InputException($"--device {device}: {verb} computes on host only; finetune, prune, evaluate, generate and export take other devices");
     }
 
     /// <summary>0: one per core.</summary>

@@ -8,12 +8,13 @@ using FedSpine.Engine.Text;
 using FedSpine.Engine.Training;
 using FedSpine.Federated.Reporting;
 using FedSpine.Federated.Sample;
+using FedSpine.Kernels;
 
 namespace FedSpine.Cli;
 
-/// <summary>Makes a model from text; tests pass their own.</summary>
+/// <summary>See <see cref="Pretrainer.Run"/>; tests pass their own.</summary>
 internal delegate PretrainResult PretrainRun(
-    PretrainOptions options, IReadOnlyList<string> texts, string folder, bool resume, int threads, IPretrainProgress progress, CancellationToken cancel);
+    IComputeBackend backend, PretrainOptions options, IReadOnlyList<string> texts, string folder, bool resume, IPretrainProgress progress, CancellationToken cancel);
 
 /// <summary><c>fedspine pretrain</c>.</summary>
 internal sealed class PretrainVerb : IVerb
@@ -62,17 +63,17 @@ internal sealed class PretrainVerb : IVerb
 
     public int Run(ParseResult parsed, CancellationToken cancel)
     {
-        Common.RequireHost(parsed, "pretrain");
         bool resume = parsed.GetValue(_resume) is not null;
         string folder = WorkingPath.Shorten(parsed.GetValue(_resume) ?? parsed.GetValue(_out) ?? RunFolderWriter.NextFree(Path.GetFullPath("runs"), Command.Name));
         var job = resume ? ReadJob(parsed, folder) : NewJob(parsed, folder);
         var options = job.Options;
         var texts = ReadTexts(job);
+        using var backend = Common.OpenDevice(parsed);
         job.Write(folder);
 
         bool json = parsed.GetValue(Common.Json);
         var result = StepDisplay.Run(json ? _terminal.Error : _terminal.Out, PretrainDisplay.Stopping, cancel,
-            display => _run(options, texts, folder, resume, Common.ThreadCount(parsed), new PretrainDisplay(display), cancel));
+            display => _run(backend, options, texts, folder, resume, new PretrainDisplay(display), cancel));
         if (result.Steps < options.Steps)
             throw new InterruptedException($"stopped after step {result.Steps} of {options.Steps}; the model so far is in {folder}; continue with: fedspine pretrain --resume {ShellQuote.Quote(folder)}");
         if (json)

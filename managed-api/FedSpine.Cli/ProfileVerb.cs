@@ -9,7 +9,6 @@ using FedSpine.Engine.Models;
 using FedSpine.Engine.Profiling;
 using FedSpine.Engine.Training;
 using FedSpine.Federated.Reporting;
-using FedSpine.Kernels.Host;
 using FedSpine.Kernels.Memory;
 using FedSpine.Kernels.Profiling;
 
@@ -52,7 +51,7 @@ internal sealed class ProfileVerb : IVerb
 
     public Command Command { get; } = new("profile",
         "Measures where the time of a training step, a forward pass or text generation goes: per operator and per layer calls, time, "
-        + "GFLOP/s, GB/s, and the share of what this machine reaches (a product and a copy, measured first). Token ids are random.");
+        + "GFLOP/s, GB/s, and the share of what this device reaches (a product and a copy, measured first). Token ids are random.");
 
     public string Summary => "show where the time goes, by operator and layer";
 
@@ -69,12 +68,11 @@ internal sealed class ProfileVerb : IVerb
 
     public int Run(ParseResult parsed, CancellationToken cancel)
     {
-        Common.RequireHost(parsed, "profile");
         int batch = OptionKinds.AtLeastOne(parsed, _batch) ?? DefaultBatch, rank = OptionKinds.AtLeastOne(parsed, _rank) ?? DefaultRank, steps = OptionKinds.AtLeastOne(parsed, _steps) ?? DefaultSteps;
         var work = parsed.GetValue(_work) ?? Work.Train;
-        using var host = HostBackend.Create(Common.ThreadCount(parsed));
-        var peak = MachinePeak.Measure(host);
-        using var profiler = new ProfilingBackend(host);
+        using var device = Common.OpenDevice(parsed);
+        var peak = MachinePeak.Measure(device);
+        using var profiler = new ProfilingBackend(device);
         string? adapter = parsed.GetValue(_model.Adapter);
         using var model = LanguageModel.Load(_model.Path(parsed), new LoadOptions
         {
@@ -172,7 +170,7 @@ internal sealed class ProfileVerb : IVerb
         var output = _terminal.OutWriter;
         double inside = operators.Sum(o => o.Seconds);
         output.WriteLine($"  {title}: {Units.Significant(tokens / seconds)} tokens/s, {Units.Significant(operators.Sum(o => o.Flops) / seconds / 1e9)} GFLOP/s");
-        output.WriteLine($"  this machine: {Units.Significant(peak.FlopsPerSecond / 1e9)} GFLOP/s (product of 1024), {Units.Significant(peak.BytesPerSecond / 1e9)} GB/s (copy)");
+        output.WriteLine($"  this device: {Units.Significant(peak.FlopsPerSecond / 1e9)} GFLOP/s (product of {peak.ProductSize}), {Units.Significant(peak.BytesPerSecond / 1e9)} GB/s (copy)");
         foreach (var (name, lines) in new[] { ("operator", operators), ("where", places) })
         {
             output.WriteLine();

@@ -1,7 +1,6 @@
 using System.Text;
 using FedSpine.Engine.Training;
 using FedSpine.Federated.Simulation;
-using FedSpine.Kernels.Host;
 
 namespace FedSpine.Cli;
 
@@ -12,13 +11,6 @@ internal static class Program
         Console.OutputEncoding = Encoding.UTF8;
         using var interruption = new Interruption();
         var terminal = Terminal.OfProcess(interruption);
-        return new CommandLine(terminal, Verbs.Create(terminal, Simulator.Run, Pretrain)).Run(arguments, interruption.Token);
-    }
-
-    private static PretrainResult Pretrain(
-        PretrainOptions options, IReadOnlyList<string> texts, string folder, bool resume, int threads, IPretrainProgress progress, CancellationToken cancel)
-    {
-        using var backend = HostBackend.Create(threads);
-        return Pretrainer.Run(backend, options, texts, folder, resume, progress, cancel);
+        return new CommandLine(terminal, Verbs.Create(terminal, Simulator.Run, Pretrainer.Run)).Run(arguments, interruption.Token);
     }
 }

@@ -10,7 +10,7 @@ namespace FedSpine.Cli;
 
 /// <summary>See <see cref="Simulator.Run"/>; tests pass their own.</summary>
 internal delegate RunSummary SimulateRun(
-    SimulationOptions options, string folder, bool resume, int threads, ISimulationProgress progress, CancellationToken cancel);
+    SimulationOptions options, string folder, bool resume, SimulationCompute compute, ISimulationProgress progress, CancellationToken cancel);
 
 /// <summary><c>fedspine simulate</c>.</summary>
 internal sealed class SimulateVerb : IVerb
@@ -53,12 +53,12 @@ internal sealed class SimulateVerb : IVerb
         ("fedspine simulate --model roberta-base --data train.tsv --eval-data dev.tsv", "your model and labelled data"),
         ("fedspine simulate --task causal-lm --model llama --data text.txt", "a LLaMA decoder on plain text"),
         ("fedspine simulate --config runs/simulate-001/config.json --seed 2", "a run again, with another seed"),
+        ("fedspine simulate --device cuda --model llama --task causal-lm --data text.txt", "on a GPU"),
         ("fedspine simulate --resume runs/simulate-001", "go on after Ctrl-C"),
     ];
 
     public int Run(ParseResult parsed, CancellationToken cancel)
     {
-        Common.RequireHost(parsed, "simulate");
         string? resumed = parsed.GetValue(_resume);
         bool resume = resumed is not null;
         SimulationOptions options;
@@ -82,10 +82,11 @@ internal sealed class SimulateVerb : IVerb
         }
 
         bool json = parsed.GetValue(Common.Json);
+        using var accelerator = Common.OpenAccelerator(parsed);
         try
         {
             var summary = SimulationDisplay.Run(json ? _terminal.Error : _terminal.Out, options, cancel,
-                progress => _run(options, folder, resume, Common.ThreadCount(parsed), progress, cancel));
+                progress => _run(options, folder, resume, new SimulationCompute(Common.ThreadCount(parsed), accelerator), progress, cancel));
             return Show(parsed, summary, folder);
         }
         catch (OperationCanceledException)

@@ -4,30 +4,56 @@ using FedSpine.Kernels.Memory;
 namespace FedSpine.Kernels.Profiling;
 
 /// <summary>What a backend reaches at best, measured: the ceiling that operators are compared with.</summary>
-/// <param name="FlopsPerSecond">Of a square float32 product of 1024.</param>
-/// <param name="BytesPerSecond">Read and written by a copy of 64 MiB.</param>
-public readonly record struct MachinePeak(double FlopsPerSecond, double BytesPerSecond)
+/// <param name="FlopsPerSecond">Of a square float32 product of <paramref name="ProductSize"/>.</param>
+/// <param name="BytesPerSecond">Read and written by a copy of <paramref name="CopyBytes"/> bytes.</param>
+public readonly record struct MachinePeak(double FlopsPerSecond, double BytesPerSecond, int ProductSize, long CopyBytes)
 {
-    private const int Size = 1024, CopyLength = 16 << 20, Rounds = 5;
+    private const int LeastSize = 32, MostSize = 4096, LeastCopy = 64 << 10, MostCopy = 256 << 20, Rounds = 5;
 
-    /// <summary>The best of five rounds, after one to warm up: about a second, 140 MB.</summary>
+    /// <summary>Seconds that a measured call takes at least, unless it is the largest: enough for launches and caches not to count.</summary>
+    private const double Enough = 0.004;
+
+    /// <summary>The best of five rounds of a product and of a copy that are long enough to measure: under a second on a device that is fit for models.</summary>
     public static MachinePeak Measure(IComputeBackend backend)
     {
-        using var arena = backend.Allocate(2L * CopyLength * sizeof(float));
-        DeviceSpan<float> At(int index, int length) => new(arena, (long)index * length * sizeof(float), length);
-        var (c, a, b) = (At(0, Size * Size), At(1, Size * Size), At(2, Size * Size));
-        var (to, from) = (At(0, CopyLength), At(1, CopyLength));
-        backend.Fill(a, 1);
-        backend.Fill(b, 1);
-        var shape = new MatMulShape(MatMulLayout.NN, Size, Size, Size);
-        double product = Best(backend, () => backend.MatMul(c, a, b, shape)), copy = Best(backend, () => backend.Copy(to, from));
-        return new MachinePeak(shape.Flops / product, 2.0 * CopyLength * sizeof(float) / copy);
+        int size = LeastSize / 2, length = LeastCopy / 2 / sizeof(float);
+        double product, copy;
+        do
+            product = Product(backend, size *= 2, rounds: 1);
+        while (product < Enough && size < MostSize);
+        do
+            copy = Copy(backend, length *= 2, rounds: 1);
+        while (copy < Enough && length < MostCopy / sizeof(float));
+        if (product < 20 * Enough)
+            product = Math.Min(product, Product(backend, size, Rounds));
+        if (copy < 20 * Enough)
+            copy = Math.Min(copy, Copy(backend, length, Rounds));
+        long bytes = (long)length * sizeof(float);
+        return new MachinePeak(2.0 * size * size * size / product, 2 * bytes / copy, size, bytes);
     }
 
-    private static double Best(IComputeBackend backend, Action run)
+    private static double Product(IComputeBackend backend, int size, int rounds)
+    {
+        using var arena = backend.Allocate(3L * size * size * sizeof(float));
+        DeviceSpan<float> At(int index) => new(arena, (long)index * size * size * sizeof(float), size * size);
+        backend.Fill(At(1), 1);
+        backend.Fill(At(2), 1);
+        return Best(backend, rounds, () => backend.MatMul(At(0), At(1), At(2), new MatMulShape(MatMulLayout.NN, size, size, size)));
+    }
+
+    private static double Copy(IComputeBackend backend, int length, int rounds)
+    {
+        using var arena = backend.Allocate(2L * length * sizeof(float));
+        DeviceSpan<float> to = new(arena, 0, length), from = new(arena, (long)length * sizeof(float), length);
+        backend.Fill(from, 1);
+        return Best(backend, rounds, () => backend.Copy(to, from));
+    }
+
+    /// <summary>One call to warm up, then the quickest.</summary>
+    private static double Best(IComputeBackend backend, int rounds, Action run)
     {
         double best = double.PositiveInfinity;
-        for (int round = -1; round < Rounds; round++)
+        for (int round = -1; round < rounds; round++)
         {
             long start = Stopwatch.GetTimestamp();
             run();

@@ -6,7 +6,7 @@ using FedSpine.Kernels;
 
 namespace FedSpine.Federated.Simulation;
 
-/// <summary>Measures a federation's models: quality on the test set, and speed on the host.</summary>
+/// <summary>Measures a federation's models: quality on the test set, and speed where it computes.</summary>
 internal static class Assessment
 {
     private const int EvaluationBatch = 32;

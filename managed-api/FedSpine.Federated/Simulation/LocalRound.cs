@@ -37,8 +37,8 @@ internal sealed record LocalResult
 }
 
 /// <summary>
-/// A participant's round: cut the base, load the adapter, tune, and between the steps score, prune, tune on. Real training on the
-/// host; only time is virtual.
+/// A participant's round: cut the base, load the adapter, tune, and between the steps score, prune, tune on. Real training;
+/// only time is virtual.
 /// </summary>
 internal static class LocalRound
 {

@@ -13,18 +13,17 @@ using FedSpine.Kernels.Host;
 namespace FedSpine.Federated.Simulation;
 
 /// <summary>
-/// Federates a model over a virtual fleet: real training on the host, virtual time. Beside the pruned federation runs the same one
+/// Federates a model over a virtual fleet: real training, virtual time. Beside the pruned federation runs the same one
 /// without pruning, for comparison. The same options give the same rounds, bit for bit, for any number of threads and however often
-/// the run was interrupted.
+/// the run was interrupted, on one kind of device.
 /// </summary>
 public static class Simulator
 {
     /// <param name="options">Ignored when resuming: the run folder's own count.</param>
     /// <param name="folder">Run folder: new, or with <paramref name="resume"/> one that an interrupted run left.</param>
-    /// <param name="threads">Virtual devices trained side by side; 0: one per core. Does not change results.</param>
     /// <exception cref="InputException">Impossible options or unusable input.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; everything up to the last complete round is in the folder's checkpoint.</exception>
-    public static RunSummary Run(SimulationOptions options, string folder, bool resume, int threads, ISimulationProgress progress, CancellationToken cancel)
+    public static RunSummary Run(SimulationOptions options, string folder, bool resume, SimulationCompute compute, ISimulationProgress progress, CancellationToken cancel)
     {
         long started = Stopwatch.GetTimestamp();
         var run = new RunFolder(folder);
@@ -34,10 +33,11 @@ public static class Simulator
         options = Method.Complete(options);
 
         progress.Phase("loading", options.Rounds);
-        using var backend = HostBackend.Create(threads);
+        using var host = compute.Accelerator is null ? HostBackend.Create(compute.Threads) : null;
+        var backend = compute.Accelerator ?? host!;
         using var task = TaskLoader.Load(options, backend);
         var setup = CreateSetup(options, task);
-        using var workers = new Workers(threads);
+        using var workers = new Workers(compute);
         var pruned = CreateFederation(setup, options.Policy!, Method.TargetOf(options));
         var reference = options.Reference ? CreateFederation(setup, "fixed", targetRatio: 0) : null;
 

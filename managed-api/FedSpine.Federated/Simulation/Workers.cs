@@ -6,16 +6,21 @@ namespace FedSpine.Federated.Simulation;
 
 /// <summary>
 /// Runs virtual devices side by side, one host backend of one thread each: devices are independent, so this scales where threads
-/// inside a small model's operators would not, and results cannot depend on the number of workers.
+/// inside a small model's operators would not, and results cannot depend on the number of workers. On an accelerator, which has one
+/// caller at a time, one after the other.
 /// </summary>
 internal sealed class Workers : IDisposable
 {
     private readonly ConcurrentBag<IComputeBackend> _idle = [];
+    private readonly IComputeBackend? _accelerator;
     private readonly int _count;
 
-    public Workers(int threads)
+    public Workers(SimulationCompute compute)
     {
-        _count = threads == 0 ? Environment.ProcessorCount : threads;
+        _accelerator = compute.Accelerator;
+        if (_accelerator is not null)
+            return;
+        _count = compute.Threads == 0 ? Environment.ProcessorCount : compute.Threads;
         for (int i = 0; i < _count; i++)
             _idle.Add(HostBackend.Create(threads: 1));
     }
@@ -24,6 +29,18 @@ internal sealed class Workers : IDisposable
     public TResult[] Run<TItem, TResult>(IReadOnlyList<TItem> items, Func<TItem, IComputeBackend, TResult> work, CancellationToken cancel, Action? finished = null)
     {
         var results = new TResult[items.Count];
+        if (_accelerator is not null)
+        {
+            for (int i = 0; i < items.Count; i++)
+            {
+                cancel.ThrowIfCancellationRequested();
+                results[i] = work(items[i], _accelerator);
+                finished?.Invoke();
+            }
+
+            return results;
+        }
+
         var errors = new Exception?[items.Count];
         int next = -1;
         using var done = new BlockingCollection<int>();

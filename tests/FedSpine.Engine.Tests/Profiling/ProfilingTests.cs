@@ -56,7 +56,7 @@ public sealed class ProfilingTests
     [Fact]
     public void The_roofline_takes_the_tighter_ceiling()
     {
-        var peak = new MachinePeak(100e9, 10e9);
+        var peak = new MachinePeak(100e9, 10e9, 1024, 1 << 20);
         Assert.Equal(0.5, new ProfileLine("arithmetic", 1, 0.02, 1_000_000_000, 1_000).ShareOf(peak), 9);
         Assert.Equal(0.25, new ProfileLine("memory", 1, 0.4, 1_000, 1_000_000_000).ShareOf(peak), 9);
     }

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace FedSpine.Federated.Tests.Cli;
 
-public sealed class DevicesVerbTests
+public sealed class DevicesVerbTests(SmallDecoder decoder) : IClassFixture<SmallDecoder>
 {
     private static CliRun Run(params string[] arguments) => CliRun.WithInput("", typed: false, TestContext.Current.CancellationToken, arguments);
 
@@ -17,6 +17,16 @@ public sealed class DevicesVerbTests
         Assert.All(devices, d => Assert.Equal((bool)d!["usable"]!, d["problem"] is null));
         string text = Run("devices").Out;
         Assert.All(devices, d => Assert.Contains((string)d!["name"]!, text));
+    }
+
+    [Fact]
+    public void A_profile_is_that_of_the_device()
+    {
+        var run = Run("profile", "--model", decoder.Model, "--device", "ilgpu-cpu", "--work", "forward", "--batch", "1", "--length", "4", "--steps", "1", "--json");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        var json = JsonNode.Parse(run.Out)!;
+        Assert.Contains("ILGPU", (string?)json["title"]);
+        Assert.True((double)json["peakFlopsPerSecond"]! > 0 && (double)json["peakBytesPerSecond"]! > 0);
     }
 
     [Fact]

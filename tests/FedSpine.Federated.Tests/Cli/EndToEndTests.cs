@@ -4,7 +4,6 @@ using FedSpine.Engine.Training;
 using FedSpine.Federated.Reporting;
 using FedSpine.Federated.Sample;
 using FedSpine.Federated.Simulation;
-using FedSpine.Kernels.Host;
 
 namespace FedSpine.Federated.Tests.Cli;
 
@@ -24,7 +23,7 @@ public sealed class EndToEndTests : IClassFixture<EndToEndTests.TinyEncoder>, ID
         {
             File.WriteAllLines(Texts, SampleCorpus.Unlabelled(1).Take(150).SelectMany(text => new[] { text, "" }));
             File.WriteAllLines(Labelled, SampleCorpus.Labelled(1, 160).Select(s => $"{s.Text}\t{s.Label}\t{s.Domain}").Prepend("sentence\tlabel\tdomain"));
-            var run = CliRun.Of((PretrainRun)Pretrain, CancellationToken.None, "pretrain", "--data", Texts, "--out", Folder, "--vocabulary", "300", "--layers", "4",
+            var run = CliRun.Of((PretrainRun)Pretrainer.Run, CancellationToken.None, "pretrain", "--data", Texts, "--out", Folder, "--vocabulary", "300", "--layers", "4",
                 "--width", "32", "--heads", "4", "--ffn", "64", "--length", "24", "--batch", "4", "--steps", "6", "--json", "--threads", "1");
             Assert.Equal(0, run.Code);
             Assert.Equal(6, (int?)JsonNode.Parse(run.Out)!["steps"]);
@@ -39,13 +38,6 @@ public sealed class EndToEndTests : IClassFixture<EndToEndTests.TinyEncoder>, ID
         public string Labelled => Path.Combine(Root, "labelled.tsv");
 
         public void Dispose() => Directory.Delete(Root, recursive: true);
-
-        private static PretrainResult Pretrain(
-            PretrainOptions options, IReadOnlyList<string> texts, string folder, bool resume, int threads, IPretrainProgress progress, CancellationToken cancel)
-        {
-            using var backend = HostBackend.Create(threads);
-            return Pretrainer.Run(backend, options, texts, folder, resume, progress, cancel);
-        }
     }
 
     private CliRun Simulate(string folder, CancellationToken cancel, params string[] more) => CliRun.Of(Simulator.Run, cancel, ["simulate", "--model", _encoder.Folder,

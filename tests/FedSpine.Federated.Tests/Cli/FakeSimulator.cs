@@ -15,12 +15,16 @@ internal sealed class FakeSimulator
 
     public int Threads { get; private set; }
 
+    /// <summary>The accelerator it was given; null for the host.</summary>
+    public string? Accelerator { get; private set; }
+
     /// <summary>Called after each round, with its number.</summary>
     public Action<int> AfterRound { get; init; } = _ => { };
 
-    public RunSummary Run(SimulationOptions options, string folder, bool resume, int threads, ISimulationProgress progress, CancellationToken cancel)
+    public RunSummary Run(SimulationOptions options, string folder, bool resume, SimulationCompute compute, ISimulationProgress progress, CancellationToken cancel)
     {
-        (Options, Folder, Resume, Threads) = (options, folder, resume, threads);
+        (Options, Folder, Resume, Threads) = (options, folder, resume, compute.Threads);
+        Accelerator = compute.Accelerator?.Name;
         var run = new SyntheticRun { Devices = options.Devices, Rounds = options.Rounds, Task = options.Task }.Build();
         progress.Phase("loading", options.Rounds);
         int done = resume ? RunFolderReader.ReadRounds(new RunFolder(folder)).Count : 0;

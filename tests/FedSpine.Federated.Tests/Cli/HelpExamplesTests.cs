@@ -16,6 +16,7 @@ public sealed class HelpExamplesTests(SmallWorld world) : IClassFixture<SmallWor
         "fedspine simulate --model roberta-base --data train.tsv --eval-data dev.tsv",
         "fedspine simulate --task causal-lm --model llama --data text.txt",
         "fedspine simulate --config runs/simulate-001/config.json --seed 2",
+        "fedspine simulate --device cuda --model llama --task causal-lm --data text.txt",
         "fedspine simulate --resume runs/simulate-001",
         "fedspine pretrain --out encoder",
         "fedspine pretrain --data train.tsv --vocabulary 8000 --width 128 --steps 20000",

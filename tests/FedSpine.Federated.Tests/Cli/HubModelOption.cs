@@ -75,6 +75,6 @@ public sealed class HubModelOption : IDisposable
     }
 
     private static Federated.Reporting.RunSummary Fail(
-        SimulationOptions options, string folder, bool resume, int threads, ISimulationProgress progress, CancellationToken cancel) =>
+        SimulationOptions options, string folder, bool resume, SimulationCompute compute, ISimulationProgress progress, CancellationToken cancel) =>
         throw new InvalidOperationException("the simulation was not to start");
 }

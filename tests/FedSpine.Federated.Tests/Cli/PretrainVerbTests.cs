@@ -3,6 +3,7 @@ using FedSpine.Cli;
 using FedSpine.Engine.Formats;
 using FedSpine.Engine.Models;
 using FedSpine.Engine.Training;
+using FedSpine.Kernels;
 
 namespace FedSpine.Federated.Tests.Cli;
 
@@ -11,6 +12,7 @@ public sealed class PretrainVerbTests : IDisposable
     private readonly string _root = Directory.CreateTempSubdirectory("fedspine-pretrain-").FullName;
     private PretrainOptions? _options;
     private IReadOnlyList<string> _texts = [];
+    private string _device = "";
     private int _stopAfter = int.MaxValue;
     private bool _resume;
 
@@ -20,9 +22,9 @@ public sealed class PretrainVerbTests : IDisposable
 
     private CliRun Run(params string[] arguments) => CliRun.Of((PretrainRun)Pretrain, TestContext.Current.CancellationToken, ["pretrain", .. arguments]);
 
-    private PretrainResult Pretrain(PretrainOptions options, IReadOnlyList<string> texts, string folder, bool resume, int threads, IPretrainProgress progress, CancellationToken cancel)
+    private PretrainResult Pretrain(IComputeBackend backend, PretrainOptions options, IReadOnlyList<string> texts, string folder, bool resume, IPretrainProgress progress, CancellationToken cancel)
     {
-        (_options, _texts, _resume) = (options, texts, resume);
+        (_options, _texts, _resume, _device) = (options, texts, resume, backend.Name);
         progress.Note("tokenizer trained");
         int steps = Math.Min(options.Steps, _stopAfter);
         for (int step = 1; step <= steps; step++)
@@ -57,6 +59,15 @@ public sealed class PretrainVerbTests : IDisposable
         Assert.Equal(expected, _options);
         Assert.Equal(0, Run("--out", Out + "-2", "--vocabulary", "700").Code);
         Assert.Equal(new PretrainOptions { Vocabulary = 700 }, _options);
+    }
+
+    [Theory]
+    [InlineData("host")]
+    [InlineData("ilgpu-cpu")]
+    public void The_device_reaches_the_run(string device)
+    {
+        Assert.Equal(0, Run("--out", Out, "--device", device).Code);
+        Assert.StartsWith(device.Split('-')[0], _device, StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]

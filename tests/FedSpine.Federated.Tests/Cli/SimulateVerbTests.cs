@@ -34,6 +34,14 @@ public sealed class SimulateVerbTests : IDisposable
         Assert.Equal((0, ""), (run.Code, run.Error));
         Assert.Equal(new SimulationOptions(), _simulator.Options);
         Assert.Equal((Out, false, 0), (_simulator.Folder, _simulator.Resume, _simulator.Threads));
+        Assert.Null(_simulator.Accelerator);
+    }
+
+    [Fact]
+    public void The_device_reaches_the_run()
+    {
+        Assert.Equal(0, Run("--out", Out, "--device", "ilgpu-cpu").Code);
+        Assert.StartsWith("ILGPU", _simulator.Accelerator);
     }
 
     [Fact]
@@ -161,7 +169,7 @@ public sealed class SimulateVerbTests : IDisposable
     [InlineData("--lr NaN", "--lr NaN: expected a number")]
     [InlineData("--lr Infinity", "--lr Infinity: expected a number")]
     [InlineData("--seed -1", "--seed -1: expected a whole number from 0 to")]
-    [InlineData("--device cuda:0", "--device cuda:0: simulate computes on host only")]
+    [InlineData("--device cuda:77", "--device cuda:77: there is no device cuda:77; there are host")]
     [InlineData("--device tpu", "--device tpu: expected host|cuda[:i]|opencl[:i]|ilgpu-cpu")]
     [InlineData("--threads 0", "--threads 0: expected 1 to 1024")]
     [InlineData("--model nowhere", "nowhere: no such file or folder")]

@@ -12,7 +12,7 @@ public class MainJobTests
         string folder = Path.Combine(Path.GetTempPath(), $"fedspine-main-{Environment.ProcessId}");
         try
         {
-            var summary = Simulator.Run(new SimulationOptions(), folder, resume: false, threads: 0, new TinyWorld.Silent(), CancellationToken.None);
+            var summary = Simulator.Run(new SimulationOptions(), folder, resume: false, new(Threads: 0), new TinyWorld.Silent(), CancellationToken.None);
             Assert.InRange(summary.Sparsity, 0.495, 0.505);
             Assert.InRange(summary.AccuracyUnpruned!.Value, 0.88, 0.99);
             Assert.True(summary.Accuracy > summary.AccuracyUnpruned - 0.03, $"pruned {summary.Accuracy:P1}, unpruned {summary.AccuracyUnpruned:P1}");

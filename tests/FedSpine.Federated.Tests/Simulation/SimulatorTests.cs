@@ -43,10 +43,10 @@ public class SimulatorTests(TinyWorld world) : IClassFixture<TinyWorld>
         string folder = world.NewFolder();
         using var cancel = new CancellationTokenSource();
         Assert.ThrowsAny<OperationCanceledException>(() =>
-            Simulator.Run(world.Classification, folder, resume: false, 2, new Interrupter(cancel, round, betweenRounds), cancel.Token));
+            Simulator.Run(world.Classification, folder, resume: false, new(2), new Interrupter(cancel, round, betweenRounds), cancel.Token));
         Assert.Equal(betweenRounds ? round : round - 1, RunFolderReader.ReadRounds(new RunFolder(folder)).Count);
 
-        var resumed = Simulator.Run(new SimulationOptions(), folder, resume: true, 1, new TinyWorld.Silent(), CancellationToken.None);
+        var resumed = Simulator.Run(new SimulationOptions(), folder, resume: true, new(1), new TinyWorld.Silent(), CancellationToken.None);
         Assert.Equal(Rounds(whole.Folder), Rounds(folder));
         Assert.Equal(Timeless(whole.Summary), Timeless(resumed));
     }
@@ -132,7 +132,7 @@ public class SimulatorTests(TinyWorld world) : IClassFixture<TinyWorld>
     {
         var (folder, _) = world.Run(world.Classification with { Reference = false });
         string before = File.ReadAllText(new RunFolder(folder).Summary);
-        Assert.Throws<InputException>(() => Simulator.Run(world.Classification, folder, resume: false, 1, new TinyWorld.Silent(), CancellationToken.None));
+        Assert.Throws<InputException>(() => Simulator.Run(world.Classification, folder, resume: false, new(1), new TinyWorld.Silent(), CancellationToken.None));
         Assert.Equal(before, File.ReadAllText(new RunFolder(folder).Summary));
     }
 
@@ -142,10 +142,10 @@ public class SimulatorTests(TinyWorld world) : IClassFixture<TinyWorld>
         string folder = world.NewFolder();
         using var cancel = new CancellationTokenSource();
         Assert.ThrowsAny<OperationCanceledException>(() =>
-            Simulator.Run(world.Classification, folder, resume: false, 1, new Interrupter(cancel, 1, true), cancel.Token));
+            Simulator.Run(world.Classification, folder, resume: false, new(1), new Interrupter(cancel, 1, true), cancel.Token));
         string state = Directory.EnumerateFiles(new RunFolder(folder).Checkpoint, "*.json").Single();
         File.WriteAllText(state, File.ReadAllText(state)[..200]);
-        var error = Assert.Throws<InputException>(() => Simulator.Run(new SimulationOptions(), folder, resume: true, 1, new TinyWorld.Silent(), CancellationToken.None));
+        var error = Assert.Throws<InputException>(() => Simulator.Run(new SimulationOptions(), folder, resume: true, new(1), new TinyWorld.Silent(), CancellationToken.None));
         Assert.Contains(state, error.Message);
         Assert.DoesNotContain('\n', error.Message);
     }

@@ -65,7 +65,7 @@ public sealed class TinyWorld : IDisposable
     public (string Folder, RunSummary Summary) Run(SimulationOptions options, int threads = 1)
     {
         string folder = NewFolder();
-        return (folder, Simulator.Run(options, folder, resume: false, threads, new Silent(), CancellationToken.None));
+        return (folder, Simulator.Run(options, folder, resume: false, new(threads), new Silent(), CancellationToken.None));
     }
 
     public void Dispose() => Directory.Delete(Root, recursive: true);
