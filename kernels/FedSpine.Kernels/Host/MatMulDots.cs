@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using FedSpine.Kernels.Formulas;
 using FedSpine.Kernels.Memory;
 
@@ -6,12 +8,21 @@ namespace FedSpine.Kernels.Host;
 
 /// <summary>
 /// Products with few rows against a transposed B, as dot products along k: C (m, n) = alpha * A row m . B row n. Each element has
-/// one vector accumulator whose lanes are added at the end, whatever the tile.
+/// one vector accumulator whose lanes are added at the end, whatever the tile. Where weights have scales, a block is summed first and
+/// scaled then: s += d * (x . y).
 /// </summary>
 internal static unsafe class MatMulDots<TSimd, TVector>
     where TSimd : struct, ISimd<TVector>
     where TVector : unmanaged
 {
+    /// <summary>
+    /// Bytes that a row of weights is fetched ahead of its use: six lines of each of four rows are about as many as a core can have
+    /// under way.
+    /// </summary>
+    private const int Ahead = 384;
+
+    private const int LineBytes = 64;
+
     /// <summary>Rows [startM, endM) by columns [startN, endN) of C. Weights of 16 and 8 bits are widened in registers, as they come from memory.</summary>
     public static void Compute(in MatMulProduct p, int startM, int endM, int startN, int endN)
     {
@@ -34,8 +45,8 @@ internal static unsafe class MatMulDots<TSimd, TVector>
             {
                 switch (endM - m)
                 {
-                    case >= 4: Tile<Rows4, Rows4, TWeight>(p, m, n, quarter); break;
-                    case 3: Tile<Rows3, Rows4, TWeight>(p, m, n, quarter); break;
+                    case >= 4: Tiles<Rows4, TWeight>(p, m, n, quarter); break;
+                    case 3: Tiles<Rows3, TWeight>(p, m, n, quarter); break;
                     case 2: Tile<Rows2, Rows4, TWeight>(p, m, n, quarter); break;
                     default: Tile<Rows1, Rows4, TWeight>(p, m, n, quarter); break;
                 }
@@ -47,6 +58,19 @@ internal static unsafe class MatMulDots<TSimd, TVector>
             for (int m = startM; m < endM; m++)
                 Tile<Rows1, Rows1, TWeight>(p, m, n, 0);
         }
+    }
+
+    /// <summary>Four columns at once where the machine has registers for their sums, in two tiles where it has 16.</summary>
+    private static void Tiles<TRows, TWeight>(in MatMulProduct p, int m, int n, int step) where TRows : struct, ITileRows where TWeight : struct, IWeightFormat
+    {
+        if (typeof(TVector) == typeof(Vector512<float>))
+        {
+            Tile<TRows, Rows4, TWeight>(p, m, n, step);
+            return;
+        }
+
+        Tile<TRows, Rows2, TWeight>(p, m, n, step);
+        Tile<TRows, Rows2, TWeight>(p, m, n + 2 * step, step);
     }
 
     /// <summary>Rows m, m + 1, ... by columns n, n + step, ...</summary>
@@ -69,31 +93,46 @@ internal static unsafe class MatMulDots<TSimd, TVector>
         byte* b2 = TColumns.Count > 2 ? b0 + 2 * step * row : b0;
         byte* b3 = TColumns.Count > 3 ? b0 + 3 * step * row : b0;
         float* scales = TWeight.Scales;
-        TVector d0 = zero, d1 = zero, d2 = zero, d3 = zero;
         int k = 0;
-        for (; k <= p.K - TSimd.Width; k += TSimd.Width)
+        for (; TWeight.HasScale && k <= p.K - WeightTypes.BlockLength; k += WeightTypes.BlockLength)
         {
             nint at = TWeight.Offset(k);
-            if (TWeight.HasScale && (uint)k % WeightTypes.BlockLength == 0)
+            Fetch(b0 + at);
+            Block<TRows, TWeight>(ref s00, ref s10, ref s20, ref s30, b0 + at, scales, a0 + k, a1 + k, a2 + k, a3 + k);
+            if (TColumns.Count > 1)
             {
-                d0 = TSimd.Broadcast(TWeight.Scale(scales, b0 + at));
-                if (TColumns.Count > 1) d1 = TSimd.Broadcast(TWeight.Scale(scales, b1 + at));
-                if (TColumns.Count > 2) d2 = TSimd.Broadcast(TWeight.Scale(scales, b2 + at));
-                if (TColumns.Count > 3) d3 = TSimd.Broadcast(TWeight.Scale(scales, b3 + at));
+                Fetch(b1 + at);
+                Block<TRows, TWeight>(ref s01, ref s11, ref s21, ref s31, b1 + at, scales, a0 + k, a1 + k, a2 + k, a3 + k);
+            }
+
+            if (TColumns.Count > 2)
+            {
+                Fetch(b2 + at);
+                Block<TRows, TWeight>(ref s02, ref s12, ref s22, ref s32, b2 + at, scales, a0 + k, a1 + k, a2 + k, a3 + k);
+            }
+
+            if (TColumns.Count > 3)
+            {
+                Fetch(b3 + at);
+                Block<TRows, TWeight>(ref s03, ref s13, ref s23, ref s33, b3 + at, scales, a0 + k, a1 + k, a2 + k, a3 + k);
+            }
+        }
+
+        for (; !TWeight.HasScale && k <= p.K - TSimd.Width; k += TSimd.Width)
+        {
+            nint at = TWeight.Offset(k);
+            if (TWeight.Offset(TSimd.Width) >= LineBytes || at % LineBytes == 0)
+            {
+                Fetch(b0 + at);
+                if (TColumns.Count > 1) Fetch(b1 + at);
+                if (TColumns.Count > 2) Fetch(b2 + at);
+                if (TColumns.Count > 3) Fetch(b3 + at);
             }
 
             var y0 = TWeight.Load<TSimd, TVector>(b0 + at);
             var y1 = TColumns.Count > 1 ? TWeight.Load<TSimd, TVector>(b1 + at) : zero;
             var y2 = TColumns.Count > 2 ? TWeight.Load<TSimd, TVector>(b2 + at) : zero;
             var y3 = TColumns.Count > 3 ? TWeight.Load<TSimd, TVector>(b3 + at) : zero;
-            if (TWeight.HasScale)
-            {
-                y0 = TSimd.Multiply(y0, d0);
-                if (TColumns.Count > 1) y1 = TSimd.Multiply(y1, d1);
-                if (TColumns.Count > 2) y2 = TSimd.Multiply(y2, d2);
-                if (TColumns.Count > 3) y3 = TSimd.Multiply(y3, d3);
-            }
-
             TVector x;
             x = TSimd.Load(a0 + k);
             s00 = TSimd.MultiplyAdd(x, y0, s00);
@@ -128,37 +167,86 @@ internal static unsafe class MatMulDots<TSimd, TVector>
             }
         }
 
-        Store<TWeight>(p, m, n, TSimd.Sum(s00), a0, b0, k);
-        if (TColumns.Count > 1)
-            Store<TWeight>(p, m, n + step, TSimd.Sum(s01), a0, b1, k);
-        if (TColumns.Count > 2)
-            Store<TWeight>(p, m, n + 2 * step, TSimd.Sum(s02), a0, b2, k);
-        if (TColumns.Count > 3)
-            Store<TWeight>(p, m, n + 3 * step, TSimd.Sum(s03), a0, b3, k);
-        if (TRows.Count > 1)
-            Store<TWeight>(p, m + 1, n, TSimd.Sum(s10), a1, b0, k);
-        if (TRows.Count > 1 && TColumns.Count > 1)
-            Store<TWeight>(p, m + 1, n + step, TSimd.Sum(s11), a1, b1, k);
-        if (TRows.Count > 1 && TColumns.Count > 2)
-            Store<TWeight>(p, m + 1, n + 2 * step, TSimd.Sum(s12), a1, b2, k);
-        if (TRows.Count > 1 && TColumns.Count > 3)
-            Store<TWeight>(p, m + 1, n + 3 * step, TSimd.Sum(s13), a1, b3, k);
-        if (TRows.Count > 2)
-            Store<TWeight>(p, m + 2, n, TSimd.Sum(s20), a2, b0, k);
-        if (TRows.Count > 2 && TColumns.Count > 1)
-            Store<TWeight>(p, m + 2, n + step, TSimd.Sum(s21), a2, b1, k);
-        if (TRows.Count > 2 && TColumns.Count > 2)
-            Store<TWeight>(p, m + 2, n + 2 * step, TSimd.Sum(s22), a2, b2, k);
-        if (TRows.Count > 2 && TColumns.Count > 3)
-            Store<TWeight>(p, m + 2, n + 3 * step, TSimd.Sum(s23), a2, b3, k);
-        if (TRows.Count > 3)
-            Store<TWeight>(p, m + 3, n, TSimd.Sum(s30), a3, b0, k);
-        if (TRows.Count > 3 && TColumns.Count > 1)
-            Store<TWeight>(p, m + 3, n + step, TSimd.Sum(s31), a3, b1, k);
-        if (TRows.Count > 3 && TColumns.Count > 2)
-            Store<TWeight>(p, m + 3, n + 2 * step, TSimd.Sum(s32), a3, b2, k);
-        if (TRows.Count > 3 && TColumns.Count > 3)
-            Store<TWeight>(p, m + 3, n + 3 * step, TSimd.Sum(s33), a3, b3, k);
+        Store<TColumns, TWeight>(p, m, n, step, Sums(s00, s01, s02, s03), a0, b0, b1, b2, b3, k);
+        if (TRows.Count > 1) Store<TColumns, TWeight>(p, m + 1, n, step, Sums(s10, s11, s12, s13), a1, b0, b1, b2, b3, k);
+        if (TRows.Count > 2) Store<TColumns, TWeight>(p, m + 2, n, step, Sums(s20, s21, s22, s23), a2, b0, b1, b2, b3, k);
+        if (TRows.Count > 3) Store<TColumns, TWeight>(p, m + 3, n, step, Sums(s30, s31, s32, s33), a3, b0, b1, b2, b3, k);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch(byte* at)
+    {
+        if (Sse.IsSupported)
+            Sse.Prefetch0(at + Ahead);
+    }
+
+    /// <summary>s0, s1, ... += the scale of a block of weights times the block's products with each row of A.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Block<TRows, TWeight>(ref TVector s0, ref TVector s1, ref TVector s2, ref TVector s3, byte* b, float* scales,
+        float* a0, float* a1, float* a2, float* a3)
+        where TRows : struct, ITileRows where TWeight : struct, IWeightFormat
+    {
+        TVector t0 = TSimd.Zero, t1 = t0, t2 = t0, t3 = t0;
+        for (int k = 0; k < WeightTypes.BlockLength; k += TSimd.Width)
+        {
+            var y = TWeight.Load<TSimd, TVector>(b + k);
+            t0 = TSimd.MultiplyAdd(TSimd.Load(a0 + k), y, t0);
+            if (TRows.Count > 1) t1 = TSimd.MultiplyAdd(TSimd.Load(a1 + k), y, t1);
+            if (TRows.Count > 2) t2 = TSimd.MultiplyAdd(TSimd.Load(a2 + k), y, t2);
+            if (TRows.Count > 3) t3 = TSimd.MultiplyAdd(TSimd.Load(a3 + k), y, t3);
+        }
+
+        var d = TSimd.Broadcast(TWeight.Scale(scales, b));
+        s0 = TSimd.MultiplyAdd(t0, d, s0);
+        if (TRows.Count > 1) s1 = TSimd.MultiplyAdd(t1, d, s1);
+        if (TRows.Count > 2) s2 = TSimd.MultiplyAdd(t2, d, s2);
+        if (TRows.Count > 3) s3 = TSimd.MultiplyAdd(t3, d, s3);
+    }
+
+    /// <summary>
+    /// The sums of four vectors' lanes: at the end of a short row (a head's 64) they cost more than the row. One vector is summed in the
+    /// same order whichever place it has.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Sums(TVector s0, TVector s1, TVector s2, TVector s3)
+    {
+        Vector128<float> x = Fold(s0), y = Fold(s1), z = Fold(s2), w = Fold(s3);
+        if (!Sse.IsSupported)
+            return Vector128.Create(Sum(x), Sum(y), Sum(z), Sum(w));
+        var xy = Sse.UnpackLow(x, y) + Sse.UnpackHigh(x, y); // x0 + x2, y0 + y2, x1 + x3, y1 + y3
+        var zw = Sse.UnpackLow(z, w) + Sse.UnpackHigh(z, w);
+        return Sse.MoveLowToHigh(xy, zw) + Sse.MoveHighToLow(zw, xy);
+    }
+
+    private static float Sum(Vector128<float> x) => (x[0] + x[2]) + (x[1] + x[3]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Fold(TVector s)
+    {
+        if (typeof(TVector) == typeof(Vector512<float>))
+        {
+            var x = Unsafe.BitCast<TVector, Vector512<float>>(s);
+            var half = x.GetLower() + x.GetUpper();
+            return half.GetLower() + half.GetUpper();
+        }
+
+        if (typeof(TVector) == typeof(Vector256<float>))
+        {
+            var x = Unsafe.BitCast<TVector, Vector256<float>>(s);
+            return x.GetLower() + x.GetUpper();
+        }
+
+        return typeof(TVector) == typeof(Vector128<float>) ? Unsafe.BitCast<TVector, Vector128<float>>(s) : Vector128.CreateScalar(TSimd.Sum(s));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store<TColumns, TWeight>(in MatMulProduct p, int m, int n, int step, Vector128<float> sums, float* a, byte* b0, byte* b1, byte* b2, byte* b3, int k)
+        where TColumns : struct, ITileRows where TWeight : struct, IWeightFormat
+    {
+        Store<TWeight>(p, m, n, sums[0], a, b0, k);
+        if (TColumns.Count > 1) Store<TWeight>(p, m, n + step, sums[1], a, b1, k);
+        if (TColumns.Count > 2) Store<TWeight>(p, m, n + 2 * step, sums[2], a, b2, k);
+        if (TColumns.Count > 3) Store<TWeight>(p, m, n + 3 * step, sums[3], a, b3, k);
     }
 
     /// <summary>Adds what is left of k and writes the element.</summary>

@@ -47,21 +47,22 @@ public sealed class WeightLinearTests : WeightOperatorTests
         Expect.Rejects(sandbox, () => backend.LinearBackward(default, new(dw, default, default, default), default, dy, x, default, w, rows: 4), "Q8_0", "frozen");
     }
 
-    /// <summary>Sequences decoded together have the bits of one alone: none depends on its neighbours.</summary>
-    [Theory]
-    [InlineData(WeightType.BF16)]
-    [InlineData(WeightType.Q8_0)]
-    public void UpToFourRowsHaveTheBitsOfOne(WeightType type)
+    public static TheoryData<WeightType, int> RowsByType => new(
+        from type in new[] { WeightType.F32, WeightType.BF16, WeightType.Q8_0 } from rows in new[] { 2, 3, 4, 7, 16 } select (type, rows));
+
+    /// <summary>Sequences decoded together have the bits of one alone: none depends on its neighbours. 300 ends within a block, 33 within a tile.</summary>
+    [Theory, MemberData(nameof(RowsByType))]
+    public void RowsTogetherHaveTheBitsOfOne(WeightType type, int rows)
     {
-        const int In = 200, Out = 33;
-        using var backend = HostBackend.Create(1);
+        const int In = 300, Out = 33;
+        using var backend = HostBackend.Create(2);
         using var sandbox = new Sandbox(backend);
         var w = new LinearOperands(sandbox.Weight("w", TestData.Uniform(In * Out, 1), type, In), default, default, default, In, Out, 0, 1);
-        var x = TestData.Uniform(4 * In, 2);
-        var y = sandbox.Scratch("y", 4 * Out);
-        backend.LinearForward(y, default, sandbox.Input("x", x), w, 4);
+        var x = TestData.Uniform(rows * In, 2);
+        var y = sandbox.Scratch("y", rows * Out);
+        backend.LinearForward(y, default, sandbox.Input("x", x), w, rows);
         var together = sandbox.Download(y);
-        for (int row = 0; row < 4; row++)
+        for (int row = 0; row < rows; row++)
         {
             var one = sandbox.Scratch("one", Out);
             backend.LinearForward(one, default, sandbox.Input("x", x[(row * In)..((row + 1) * In)]), w, 1);
