@@ -24,6 +24,8 @@ if (args.Length == 0)
                              damaged files for every parser of user files; fails where one crashes, hangs or grows
           decode [--json] [--model llama-110m|llama-1b] [--base f32|bf16|q8_0] [--threads N]
                              decoding beside the memory's read bandwidth, in turn
+          coordinator [--json] [--devices N] [--rounds N] [--participation F] [--policy NAME,...] [--seeds N] [--share-statistics]
+                             policies alone on a fleet that answers by formulas: regret, time a round, bytes a device
           --list flat        the BenchmarkDotNet benchmarks
           --filter '*Name*'  run some of them; further options are BenchmarkDotNet's
         """);
@@ -52,6 +54,8 @@ try
             return FuzzCommand.Run(args);
         case "decode":
             return DecodeComparison.Run(args[1..]);
+        case "coordinator":
+            return CoordinatorCommand.Run(args[1..]);
         default:
             BenchmarkSwitcher.FromAssembly(typeof(GemmComparison).Assembly).Run(args);
             return 0;

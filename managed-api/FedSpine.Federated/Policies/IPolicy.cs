@@ -17,8 +17,11 @@ public readonly record struct Arm(double Ratio, int Rank);
 /// <param name="LossAfter">The same after it.</param>
 /// <param name="AdapterNorm">Frobenius norm of s B A over all modules.</param>
 /// <param name="Seconds">Completion time: download, compute, upload.</param>
+/// <param name="Flops">Floating-point operations of the round's training steps; 0: not reported.</param>
+/// <param name="Bytes">Sent down and up; 0: not reported.</param>
 public sealed record DeviceOutcome(
-    int Device, Arm Arm, double RatioBefore, double RatioReached, double LossBefore, double LossAfter, double AdapterNorm, double Seconds);
+    int Device, Arm Arm, double RatioBefore, double RatioReached, double LossBefore, double LossAfter, double AdapterNorm, double Seconds,
+    double Flops = 0, double Bytes = 0);
 
 /// <summary>One box of a policy's search space, for reports: [RatioLow, RatioHigh) x [RankLow, RankHigh].</summary>
 public sealed record ArmStatistics(

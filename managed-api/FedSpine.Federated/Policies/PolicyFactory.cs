@@ -6,7 +6,7 @@ namespace FedSpine.Federated.Policies;
 /// <summary>Policies by the name that options and checkpoints use.</summary>
 public static class PolicyFactory
 {
-    public static IReadOnlyList<string> Names { get; } = ["s-ucb", "e-ucb", "thompson", "epsilon-greedy", "random", "fixed", "tiered", "oracle"];
+    public static IReadOnlyList<string> Names { get; } = ["s-ucb", "structured-ucb", "e-ucb", "thompson", "epsilon-greedy", "random", "fixed", "tiered", "oracle"];
 
     /// <summary>A policy with default constants.</summary>
     /// <param name="name">One of <see cref="Names"/>, or fixed:RATIO:RANK for one arm in all rounds.</param>
@@ -20,6 +20,7 @@ public static class PolicyFactory
         RewardWeights? weights = null) => name switch
     {
         "s-ucb" => new SUcbPolicy(space, new SUcbOptions { Weights = weights ?? new() }, classes),
+        "structured-ucb" => new StructuredUcbPolicy(space, new StructuredUcbOptions { Weights = weights ?? new() }, classes),
         "e-ucb" => new EUcbPolicy(space, classes: classes),
         "thompson" => new ThompsonPolicy(space, new GridOptions { Weights = weights ?? new() }, classes),
         "epsilon-greedy" => new EpsilonGreedyPolicy(space, new GridOptions { Weights = weights ?? new() }, classes),

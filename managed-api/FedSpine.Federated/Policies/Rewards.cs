@@ -78,7 +78,7 @@ public static class Rewards
         return reward;
     }
 
-    private static double LossDecrease(DeviceOutcome outcome)
+    internal static double LossDecrease(DeviceOutcome outcome)
     {
         if (!double.IsFinite(outcome.LossAfter))
             return -1;

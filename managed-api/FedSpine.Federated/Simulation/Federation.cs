@@ -93,7 +93,7 @@ internal sealed class Federation(FederationSetup setup, IPolicy policy, IAggrega
     public RoundRecord Finish(int round, IReadOnlyList<LocalTask> tasks, IReadOnlyList<LocalResult> results)
     {
         var outcomes = results.Select((r, i) => new DeviceOutcome(tasks[i].Device.Device, tasks[i].Arm, tasks[i].Device.Ratio, r.RatioReached,
-            r.LossBefore, r.LossAfter, r.AdapterNorm, r.Seconds)).ToList();
+            r.LossBefore, r.LossAfter, r.AdapterNorm, r.Seconds, r.Flops, r.BytesDown + r.BytesUp)).ToList();
         var rewards = policy.Observe(outcomes);
         // A device that diverged is left out, and stays as it was.
         var updates = results.Select((r, i) => new AdapterUpdate(tasks[i].Device.Device, r.Examples, r.State)).ToList();

@@ -28,17 +28,17 @@ public sealed class ParticipantSampler(int devices, double participation, ulong 
     {
         // A turn deals all devices into rounds; when the count does not divide, the last round of a turn is filled with devices
         // that come first in the next turn.
-        long first = (long)(round - 1) * PerRound;
-        var chosen = new List<int>(PerRound);
+        long first = (long)(round - 1) * PerRound, turn = first / devices;
+        var chosen = new HashSet<int>(PerRound);
+        int[] order = Turn(turn);
         for (long at = first; chosen.Count < PerRound; at++)
         {
-            int device = Turn(at / devices)[at % devices];
-            if (!chosen.Contains(device))
-                chosen.Add(device);
+            if (at / devices != turn)
+                order = Turn(turn = at / devices);
+            chosen.Add(order[at % devices]);
         }
 
-        chosen.Sort();
-        return [.. chosen];
+        return [.. chosen.Order()];
     }
 
     private int[] Turn(long turn)

@@ -1,0 +1,91 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using FedSpine.Engine;
+using FedSpine.Federated.Policies;
+using FedSpine.Federated.Simulation;
+
+namespace FedSpine.Bench;
+
+/// <summary>
+/// The coordinator without models: what a policy costs in time and memory for many devices, and what its choices lose against the
+/// best, on a fleet that answers by formulas (<see cref="SyntheticFleet"/>).
+/// </summary>
+internal static class CoordinatorCommand
+{
+    /// <summary>Regret values every arm of every play: for fleets up to this size.</summary>
+    private const int MostDevicesForRegret = 400;
+
+    public static int Run(string[] arguments)
+    {
+        string? Value(string name) => Array.IndexOf(arguments, name) is >= 0 and var i && i + 1 < arguments.Length ? arguments[i + 1] : null;
+        int Number(string name, int otherwise) => Value(name) is not { } text ? otherwise
+            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0 ? number
+            : throw new InputException($"{name} {text}: expected a whole number above 0");
+        int devices = Number("--devices", 80), rounds = Number("--rounds", 40), seeds = Number("--seeds", 1);
+        double participation = double.Parse(Value("--participation") ?? "1", CultureInfo.InvariantCulture);
+        bool share = arguments.Contains("--share-statistics"), json = arguments.Contains("--json");
+        string[] policies = Value("--policy") is { } one ? one.Split(',') : [.. PolicyFactory.Names.Except(["tiered"])]; // tiered is told the speeds
+        if (!json)
+            Console.WriteLine("| policy | devices | regret a play | standard error | first quarter | last quarter | virtual s | ms a round | bytes a device |\n|---|---|---|---|---|---|---|---|---|");
+        var rows = new JsonArray();
+        foreach (string name in policies)
+        {
+            var row = Measure(name, new PolicySpace(0.5, 0.005, 8, 16, devices, rounds), participation, seeds, share);
+            rows.Add(row);
+            if (!json)
+                Console.WriteLine(Line(row));
+        }
+
+        if (json)
+            Console.WriteLine(new JsonObject { ["rounds"] = rounds, ["participation"] = participation, ["seeds"] = seeds, ["shareStatistics"] = share, ["policies"] = rows }.ToJsonString());
+        return 0;
+    }
+
+    private static JsonObject Measure(string name, PolicySpace space, double participation, int seeds, bool share)
+    {
+        bool withRegret = space.Devices <= MostDevicesForRegret;
+        double[] total = new double[seeds], first = new double[seeds], last = new double[seeds], clock = new double[seeds], seconds = new double[seeds];
+        double bytes = 0;
+        for (int s = 0; s < seeds; s++)
+        {
+            var fleet = new SyntheticFleet(space, "jetson", participation, (ulong)(s + 1));
+            var classes = share ? fleet.Classes : null;
+            long before = GC.GetTotalMemory(forceFullCollection: true);
+            var run = fleet.Play(worth => PolicyFactory.Create(name, space, worth, classes), withRegret);
+            clock[s] = run.VirtualSeconds;
+            seconds[s] = run.RoundSeconds.Average();
+            if (withRegret)
+            {
+                int quarter = Math.Max(1, run.Regret.Count / 4);
+                (total[s], first[s], last[s]) = (run.Regret.Average(), run.Regret.Take(quarter).Average(), run.Regret.TakeLast(quarter).Average());
+            }
+
+            var policy = run.Policy;
+            run = null;
+            bytes = (double)(GC.GetTotalMemory(forceFullCollection: true) - before) / space.Devices;
+            GC.KeepAlive(policy);
+            GC.KeepAlive(fleet);
+        }
+
+        double mean = total.Average(), error = seeds > 1 ? Math.Sqrt(total.Sum(t => (t - mean) * (t - mean)) / (seeds - 1) / seeds) : double.NaN;
+        return new JsonObject
+        {
+            ["policy"] = name,
+            ["devices"] = (double)space.Devices,
+            ["regret"] = withRegret ? mean : null,
+            ["regretError"] = withRegret && seeds > 1 ? error : null,
+            ["regretFirstQuarter"] = withRegret ? first.Average() : null,
+            ["regretLastQuarter"] = withRegret ? last.Average() : null,
+            ["virtualSeconds"] = clock.Average(),
+            ["roundMilliseconds"] = 1000 * seconds.Average(),
+            ["bytesPerDevice"] = bytes,
+        };
+    }
+
+    private static string Line(JsonObject row)
+    {
+        string Text(string name, string format) => row[name] is { } value ? ((double)value).ToString(format, CultureInfo.InvariantCulture) : "";
+        return $"| {(string?)row["policy"]} | {Text("devices", "N0")} | {Text("regret", "0.0000")} | {Text("regretError", "0.0000")} | {Text("regretFirstQuarter", "0.0000")} "
+            + $"| {Text("regretLastQuarter", "0.0000")} | {Text("virtualSeconds", "0.0")} | {Text("roundMilliseconds", "0.00")} | {Text("bytesPerDevice", "N0")} |";
+    }
+}
