@@ -7,13 +7,13 @@ namespace FedSpine.Kernels.Ilgpu;
 public sealed partial class IlgpuBackend
 {
     private Action<KernelConfig, FloatView, FloatView, FloatView, FloatView, FloatView, IntView, AttentionArguments> AttentionForwardLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, FloatView, IntView, AttentionArguments>(AttentionForwardKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, FloatView, IntView, AttentionArguments>(AttentionForwardKernel));
 
     private Action<KernelConfig, FloatView, AttentionSaved, IntView, AttentionArguments> AttentionQueryLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, AttentionSaved, IntView, AttentionArguments>(AttentionQueryKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, AttentionSaved, IntView, AttentionArguments>(AttentionQueryKernel));
 
     private Action<KernelConfig, FloatView, FloatView, AttentionSaved, IntView, AttentionArguments> AttentionKeyLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, AttentionSaved, IntView, AttentionArguments>(AttentionKeyKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, AttentionSaved, IntView, AttentionArguments>(AttentionKeyKernel));
 
     internal struct AttentionArguments
     {

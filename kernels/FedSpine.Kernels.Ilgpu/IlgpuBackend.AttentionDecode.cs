@@ -7,7 +7,7 @@ namespace FedSpine.Kernels.Ilgpu;
 public sealed partial class IlgpuBackend
 {
     private Action<KernelConfig, FloatView, FloatView, FloatView, FloatView, IntView, CacheShape> AttentionDecodeLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, IntView, CacheShape>(AttentionDecodeKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, IntView, CacheShape>(AttentionDecodeKernel));
 
     public void AttentionDecode(DeviceSpan<float> o, DeviceSpan<float> q, DeviceSpan<float> kCache, DeviceSpan<float> vCache,
         DeviceSpan<int> positions, in CacheShape shape)

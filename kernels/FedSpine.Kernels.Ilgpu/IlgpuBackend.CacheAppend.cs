@@ -7,7 +7,7 @@ namespace FedSpine.Kernels.Ilgpu;
 public sealed partial class IlgpuBackend
 {
     private Action<KernelConfig, FloatView, FloatView, IntView, int, int, int, int> CacheAppendLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, IntView, int, int, int, int>(CacheAppendKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, IntView, int, int, int, int>(CacheAppendKernel));
 
     public void CacheAppend(DeviceSpan<float> cache, DeviceSpan<float> x, DeviceSpan<int> positions, int T, in CacheShape shape)
     {

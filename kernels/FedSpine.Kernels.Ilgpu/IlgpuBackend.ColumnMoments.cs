@@ -7,10 +7,10 @@ namespace FedSpine.Kernels.Ilgpu;
 public sealed partial class IlgpuBackend
 {
     private Action<KernelConfig, FloatView, FloatView, FloatView, FloatView, IntView, int> ColumnMomentsLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, IntView, int>(ColumnMomentsKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, IntView, int>(ColumnMomentsKernel));
 
     private Action<KernelConfig, FloatView, IntView, int> MomentCountLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, IntView, int>(MomentCountKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, IntView, int>(MomentCountKernel));
 
     public void ColumnMoments(DeviceSpan<float> count, DeviceSpan<float> mean, DeviceSpan<float> m2, DeviceSpan<float> x, DeviceSpan<int> lengths, int B, int T, int C)
     {
@@ -22,42 +22,41 @@ public sealed partial class IlgpuBackend
         if (B == 0)
             return;
         if (C > 0)
-            ColumnMomentsLauncher(Elements(C), View(count), View(mean), View(m2), View(x), View(lengths), T);
+            ColumnMomentsLauncher(Columns(C), View(count), View(mean), View(m2), View(x), View(lengths), T);
         MomentCountLauncher(new KernelConfig(1, 1), View(count), View(lengths), T);
     }
 
     /// <summary>
-    /// One thread per column: the batch's own mean and sum of squared deviations in two passes, merged into the running ones (Chan,
+    /// The batch's own mean and sum of squared deviations in two passes, merged into the running ones (Chan,
     /// Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979).
     /// </summary>
     private static void ColumnMomentsKernel(FloatView count, FloatView mean, FloatView m2, FloatView x, IntView lengths, int T)
     {
-        int C = mean.IntLength, column = Grid.GlobalIndex.X;
-        if (column >= C)
-            return;
-        int B = lengths.IntLength;
+        var shared = SharedMemory.Allocate<float>(MaxGroup);
+        int C = mean.IntLength, column = ColumnOf(), B = lengths.IntLength;
         float batch = 0, sum = 0;
         for (int b = 0; b < B; b++)
         {
             int length = LengthOf(lengths, b, T);
             batch += length;
-            for (int t = 0; t < length; t++)
+            for (int t = LaneOf(); t < length && column < C; t += Lanes())
                 sum += x[(b * T + t) * C + column];
         }
 
-        if (batch == 0)
-            return;
-        float batchMean = sum / batch, batchM2 = 0;
+        float batchMean = LaneSum(shared, sum) / batch, squares = 0;
         for (int b = 0; b < B; b++)
         {
             int length = LengthOf(lengths, b, T);
-            for (int t = 0; t < length; t++)
+            for (int t = LaneOf(); t < length && column < C; t += Lanes())
             {
                 float d = x[(b * T + t) * C + column] - batchMean;
-                batchM2 += d * d;
+                squares += d * d;
             }
         }
 
+        float batchM2 = LaneSum(shared, squares);
+        if (LaneOf() != 0 || column >= C || batch == 0)
+            return;
         float before = count[0], share = batch / (before + batch), delta = batchMean - mean[column];
         mean[column] += delta * share;
         m2[column] += batchM2 + delta * delta * (before * share);

@@ -6,7 +6,7 @@ namespace FedSpine.Kernels.Ilgpu;
 
 public sealed partial class IlgpuBackend
 {
-    private Action<KernelConfig, FloatView, FloatView> CopyLauncher => field ??= _accelerator.LoadStreamKernel<FloatView, FloatView>(CopyKernel);
+    private Action<KernelConfig, FloatView, FloatView> CopyLauncher => field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView>(CopyKernel));
 
     public void Copy(DeviceSpan<float> y, DeviceSpan<float> x)
     {

@@ -7,7 +7,7 @@ namespace FedSpine.Kernels.Ilgpu;
 public sealed partial class IlgpuBackend
 {
     private Action<KernelConfig, FloatView, FloatView, FloatView, IntView, int, float, int> CrossEntropyLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, IntView, int, float, int>(CrossEntropyKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, IntView, int, float, int>(CrossEntropyKernel));
 
     public void CrossEntropy(DeviceSpan<float> losses, DeviceSpan<float> dlogits, DeviceSpan<float> logits, DeviceSpan<int> targets, int rows, int C, float gradScale)
     {

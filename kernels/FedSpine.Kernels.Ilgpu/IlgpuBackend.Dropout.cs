@@ -8,7 +8,7 @@ namespace FedSpine.Kernels.Ilgpu;
 public sealed partial class IlgpuBackend
 {
     private Action<KernelConfig, FloatView, FloatView, ulong, uint, float> DropoutLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, ulong, uint, float>(DropoutKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, ulong, uint, float>(DropoutKernel));
 
     public void Dropout(DeviceSpan<float> y, DeviceSpan<float> x, float rate, ulong seed)
     {

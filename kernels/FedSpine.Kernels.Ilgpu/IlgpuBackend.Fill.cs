@@ -6,7 +6,7 @@ namespace FedSpine.Kernels.Ilgpu;
 
 public sealed partial class IlgpuBackend
 {
-    private Action<KernelConfig, FloatView, float> FillLauncher => field ??= _accelerator.LoadStreamKernel<FloatView, float>(FillKernel);
+    private Action<KernelConfig, FloatView, float> FillLauncher => field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, float>(FillKernel));
 
     public void Fill(DeviceSpan<float> y, float value)
     {

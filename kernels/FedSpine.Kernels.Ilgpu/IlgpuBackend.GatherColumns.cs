@@ -7,7 +7,7 @@ namespace FedSpine.Kernels.Ilgpu;
 public sealed partial class IlgpuBackend
 {
     private Action<KernelConfig, FloatView, FloatView, IntView, int> GatherColumnsLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, IntView, int>(GatherColumnsKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, IntView, int>(GatherColumnsKernel));
 
     public void GatherColumns(DeviceSpan<float> y, DeviceSpan<float> x, DeviceSpan<int> columns, int M, int D)
     {

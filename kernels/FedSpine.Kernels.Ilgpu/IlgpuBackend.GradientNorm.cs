@@ -9,12 +9,12 @@ public sealed partial class IlgpuBackend
     /// <summary>Partial results of a norm, each made by one group.</summary>
     private const int NormParts = 64;
 
-    private Action<KernelConfig, FloatView, FloatView> NormMaximumLauncher => field ??= _accelerator.LoadStreamKernel<FloatView, FloatView>(NormMaximumKernel);
+    private Action<KernelConfig, FloatView, FloatView> NormMaximumLauncher => field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView>(NormMaximumKernel));
 
-    private Action<KernelConfig, FloatView, FloatView> NormSumLauncher => field ??= _accelerator.LoadStreamKernel<FloatView, FloatView>(NormSumKernel);
+    private Action<KernelConfig, FloatView, FloatView> NormSumLauncher => field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView>(NormSumKernel));
 
     private Action<KernelConfig, FloatView, FloatView, float> NormResultLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, float>(NormResultKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, float>(NormResultKernel));
 
     /// <remarks>
     /// ||g|| = max sqrt(sum (g / max)^2), the sums compensated: a gradient of 1e30 is large, not infinite, and devices without

@@ -7,13 +7,13 @@ namespace FedSpine.Kernels.Ilgpu;
 public sealed partial class IlgpuBackend
 {
     private Action<KernelConfig, FloatView, FloatView, FloatView, FloatView, FloatView, FloatView, float> LayerNormForwardLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, FloatView, FloatView, float>(LayerNormForwardKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, FloatView, FloatView, float>(LayerNormForwardKernel));
 
     private Action<KernelConfig, FloatView, FloatView, FloatView, FloatView, FloatView, FloatView, int> LayerNormBackwardLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, FloatView, FloatView, int>(LayerNormBackwardKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, FloatView, FloatView, int>(LayerNormBackwardKernel));
 
     private Action<KernelConfig, FloatView, FloatView, FloatView, FloatView, FloatView> LayerNormWeightLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, FloatView>(LayerNormWeightKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, FloatView>(LayerNormWeightKernel));
 
     public void LayerNormForward(DeviceSpan<float> y, DeviceSpan<float> mean, DeviceSpan<float> rstd, DeviceSpan<float> x, DeviceSpan<float> weight,
         DeviceSpan<float> bias, int rows, int D, float eps)
@@ -43,9 +43,9 @@ public sealed partial class IlgpuBackend
             return;
         // Before dx, which may lie on dy.
         if (!dweight.IsEmpty)
-            LayerNormWeightLauncher(Elements(D), View(dweight), View(dy), View(x), View(mean), View(rstd));
+            LayerNormWeightLauncher(Columns(D), View(dweight), View(dy), View(x), View(mean), View(rstd));
         if (!dbias.IsEmpty)
-            ColumnSumLauncher(Elements(D), View(dbias), View(dy), rows);
+            ColumnSumLauncher(Columns(D), View(dbias), View(dy), rows);
         LayerNormBackwardLauncher(Rows(rows), View(dx), View(dy), View(x), View(weight), View(mean), View(rstd), accumulate ? 1 : 0);
     }
 
@@ -96,15 +96,16 @@ public sealed partial class IlgpuBackend
         }
     }
 
-    /// <summary>dweight += sum over rows of dy (x - mean) rstd, one thread per column.</summary>
+    /// <summary>dweight += sum over rows of dy (x - mean) rstd.</summary>
     private static void LayerNormWeightKernel(FloatView dweight, FloatView dy, FloatView x, FloatView mean, FloatView rstd)
     {
-        int D = dweight.IntLength, column = Grid.GlobalIndex.X;
-        if (column >= D)
-            return;
+        var shared = SharedMemory.Allocate<float>(MaxGroup);
+        int D = dweight.IntLength, column = ColumnOf();
         float sum = 0;
-        for (int row = 0; row < rstd.IntLength; row++)
+        for (int row = LaneOf(); row < rstd.IntLength && column < D; row += Lanes())
             sum += dy[row * D + column] * ((x[row * D + column] - mean[row]) * rstd[row]);
-        dweight[column] += sum;
+        sum = LaneSum(shared, sum);
+        if (LaneOf() == 0 && column < D)
+            dweight[column] += sum;
     }
 }

@@ -1,12 +1,36 @@
 using FedSpine.Kernels.Memory;
+using ILGPU;
 using ILGPU.Runtime;
 
 namespace FedSpine.Kernels.Ilgpu;
 
 public sealed partial class IlgpuBackend
 {
-    private Action<ILGPU.KernelConfig, FloatView, FloatView, int> ColumnSumLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, int>(ColumnSumKernel);
+    /// <summary>Most rows of x that one group carries along a row of W.</summary>
+    private const int MostRows = 4;
+
+    internal struct LinearRowsArguments
+    {
+        public int In, Out, Rows;
+        public int Rank; // 0: no adapter
+        public float Scale;
+        public int HasBias;
+    }
+
+    private Action<KernelConfig, FloatView, FloatView, int> ColumnSumLauncher =>
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, int>(ColumnSumKernel));
+
+    private Action<KernelConfig, FloatView, FloatView, DeviceWeight, FloatView, FloatView, FloatView, LinearRowsArguments> LinearRowsLauncher<TWeight>()
+        where TWeight : struct, IWeightReader
+    {
+        if (!_launchers.TryGetValue((nameof(LinearRowsKernel), typeof(TWeight)), out var launcher))
+        {
+            _launchers[(nameof(LinearRowsKernel), typeof(TWeight))] = launcher =
+                Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, DeviceWeight, FloatView, FloatView, FloatView, LinearRowsArguments>(LinearRowsKernel<TWeight>));
+        }
+
+        return (Action<KernelConfig, FloatView, FloatView, DeviceWeight, FloatView, FloatView, FloatView, LinearRowsArguments>)launcher;
+    }
 
     public void LinearForward(DeviceSpan<float> y, DeviceSpan<float> xa, DeviceSpan<float> x, in LinearOperands w, int rows)
     {
@@ -14,11 +38,30 @@ public sealed partial class IlgpuBackend
         RequireLength(y, (long)rows * w.Out);
         RequireLength(xa, (long)rows * w.Rank);
         RequireLength(x, (long)rows * w.In);
-        MatMul(y, x, w.Weight.Floats, w.Bias, new MatMulShape(MatMulLayout.NT, rows, w.Out, w.In), 1, accumulate: false);
-        if (w.Rank == 0)
+        if (rows == 0 || w.Out == 0)
             return;
-        MatMul(xa, x, w.A, new MatMulShape(MatMulLayout.NT, rows, w.Rank, w.In));
-        MatMul(y, xa, w.B, new MatMulShape(MatMulLayout.NT, rows, w.Out, w.Rank), w.Scale, accumulate: true);
+        if (rows <= MostRows)
+        {
+            if (w.Rank > 0)
+                MultiplyRows<ReadF32>(xa, x, Weight(w.A, w.In), default, default, default, new LinearRowsArguments { In = w.In, Out = w.Rank, Rows = rows });
+            var few = new LinearRowsArguments { In = w.In, Out = w.Out, Rows = rows, Rank = w.Rank, Scale = w.Scale, HasBias = w.Bias.IsEmpty ? 0 : 1 };
+            switch (w.Weight.Type)
+            {
+                case WeightType.F32: MultiplyRows<ReadF32>(y, x, Weight(w.Weight, w.In), xa, w.B, w.Bias, few); break;
+                case WeightType.BF16: MultiplyRows<ReadBF16>(y, x, Weight(w.Weight, w.In), xa, w.B, w.Bias, few); break;
+                default: MultiplyRows<ReadQ8>(y, x, Weight(w.Weight, w.In), xa, w.B, w.Bias, few); break;
+            }
+
+            return;
+        }
+
+        if (w.Rank > 0)
+            MatMul(xa, x, w.A, new MatMulShape(MatMulLayout.NT, rows, w.Rank, w.In));
+        MultiplyWeight(y, x, w.Weight, xa, w.B, w.Bias, new MatMulArguments
+        {
+            M = rows, N = w.Out, K = w.In, RowA = w.In, ColumnA = 1, TransposedB = 1, RowC = w.Out,
+            TailK = w.Rank, TailRowB = 1, TailColumnB = w.Rank, TailScale = w.Scale, Alpha = 1, HasBias = w.Bias.IsEmpty ? 0 : 1,
+        });
     }
 
     public void LinearBackward(DeviceSpan<float> dx, in LinearGradients dw, DeviceSpan<float> dyb, DeviceSpan<float> dy, DeviceSpan<float> x,
@@ -34,6 +77,8 @@ public sealed partial class IlgpuBackend
         RequireLengthOrAbsent(dw.Bias, w.Out);
         RequireLengthOrAbsent(dw.A, (long)w.Rank * w.In);
         RequireLengthOrAbsent(dw.B, (long)w.Out * w.Rank);
+        if (!dw.Weight.IsEmpty && w.Weight.Type != WeightType.F32)
+            throw new ArgumentException($"a weight of type {w.Weight.Type} is frozen: its gradient is not formed");
         if (rows == 0)
             return;
 
@@ -41,9 +86,11 @@ public sealed partial class IlgpuBackend
             MatMul(dyb, dy, w.B, new MatMulShape(MatMulLayout.NN, rows, w.Rank, w.Out));
         if (!dx.IsEmpty)
         {
-            MatMul(dx, dy, w.Weight.Floats, new MatMulShape(MatMulLayout.NN, rows, w.In, w.Out), accumulate: accumulate);
-            if (w.Rank > 0)
-                MatMul(dx, dyb, w.A, new MatMulShape(MatMulLayout.NN, rows, w.In, w.Rank), w.Scale, accumulate: true);
+            MultiplyWeight(dx, dy, w.Weight, dyb, w.A, default, new MatMulArguments
+            {
+                M = rows, N = w.In, K = w.Out, RowA = w.Out, ColumnA = 1, RowC = w.In, Accumulate = accumulate ? 1 : 0,
+                TailK = w.Rank, TailRowB = w.In, TailColumnB = 1, TailScale = w.Scale, Alpha = 1,
+            });
         }
 
         if (!dw.A.IsEmpty)
@@ -53,12 +100,80 @@ public sealed partial class IlgpuBackend
         if (!dw.Weight.IsEmpty)
             MatMul(dw.Weight, dy, x, new MatMulShape(MatMulLayout.TN, w.Out, w.In, rows), accumulate: true);
         if (!dw.Bias.IsEmpty)
-            ColumnSumLauncher(Elements(w.Out), View(dw.Bias), View(dy), rows);
+            ColumnSumLauncher(Columns(w.Out), View(dw.Bias), View(dy), rows);
     }
 
-    private void RequireLinear(in LinearOperands w)
+    private void MultiplyWeight(DeviceSpan<float> c, DeviceSpan<float> a, WeightSpan b, DeviceSpan<float> tailA, DeviceSpan<float> tailB, DeviceSpan<float> bias,
+        in MatMulArguments arguments)
     {
-        RequireLength(Floats(w.Weight), (long)w.Out * w.In, "w.Weight");
+        var weight = Weight(b, arguments.TransposedB != 0 ? arguments.K : arguments.N);
+        switch (b.Type)
+        {
+            case WeightType.F32: Multiply<ReadF32>(View(c), View(a), weight, tailA, tailB, bias, arguments, 1); break;
+            case WeightType.BF16: Multiply<ReadBF16>(View(c), View(a), weight, tailA, tailB, bias, arguments, 1); break;
+            default: Multiply<ReadQ8>(View(c), View(a), weight, tailA, tailB, bias, arguments, 1); break;
+        }
+    }
+
+    private void MultiplyRows<TWeight>(DeviceSpan<float> y, DeviceSpan<float> x, DeviceWeight w, DeviceSpan<float> xa, DeviceSpan<float> b, DeviceSpan<float> bias,
+        in LinearRowsArguments arguments) where TWeight : struct, IWeightReader =>
+        LinearRowsLauncher<TWeight>()(new KernelConfig(arguments.Out, _attentionGroup), View(y), View(x), w, View(xa), View(b), View(bias), arguments);
+
+    /// <summary>
+    /// Few rows, as when tokens are decoded: one group per output, which reads its row of W once. Each row of x sums alone and in the same
+    /// order, however many there are.
+    /// </summary>
+    private static void LinearRowsKernel<TWeight>(FloatView y, FloatView x, DeviceWeight w, FloatView xa, FloatView b, FloatView bias, LinearRowsArguments p)
+        where TWeight : struct, IWeightReader
+    {
+        var shared = SharedMemory.Allocate<float>(MaxGroup);
+        int n = Grid.IdxX;
+        float y0 = 0, y1 = 0, y2 = 0, y3 = 0;
+        for (int k = Group.IdxX; k < p.In; k += Group.DimX)
+        {
+            float weight = TWeight.At(w, n, k);
+            y0 += weight * x[k];
+            if (p.Rows > 1)
+                y1 += weight * x[p.In + k];
+            if (p.Rows > 2)
+                y2 += weight * x[2 * p.In + k];
+            if (p.Rows > 3)
+                y3 += weight * x[3 * p.In + k];
+        }
+
+        for (int k = Group.IdxX; k < p.Rank; k += Group.DimX)
+        {
+            float weight = p.Scale * b[n * p.Rank + k];
+            y0 += weight * xa[k];
+            if (p.Rows > 1)
+                y1 += weight * xa[p.Rank + k];
+            if (p.Rows > 2)
+                y2 += weight * xa[2 * p.Rank + k];
+            if (p.Rows > 3)
+                y3 += weight * xa[3 * p.Rank + k];
+        }
+
+        StoreSum(y, bias, p, n, 0, GroupSum(shared, y0));
+        if (p.Rows > 1)
+            StoreSum(y, bias, p, n, 1, GroupSum(shared, y1));
+        if (p.Rows > 2)
+            StoreSum(y, bias, p, n, 2, GroupSum(shared, y2));
+        if (p.Rows > 3)
+            StoreSum(y, bias, p, n, 3, GroupSum(shared, y3));
+    }
+
+    private static void StoreSum(FloatView y, FloatView bias, LinearRowsArguments p, int n, int row, float sum)
+    {
+        if (Group.IdxX != 0)
+            return;
+        if (p.HasBias != 0)
+            sum += bias[n];
+        y[row * p.Out + n] = sum;
+    }
+
+    private static void RequireLinear(in LinearOperands w)
+    {
+        RequireLength(w.Weight, (long)w.Out * w.In);
         RequireLengthOrAbsent(w.Bias, w.Out);
         RequireLength(w.A, (long)w.Rank * w.In);
         RequireLength(w.B, (long)w.Out * w.Rank);

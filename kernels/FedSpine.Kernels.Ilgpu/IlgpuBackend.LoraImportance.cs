@@ -6,15 +6,22 @@ namespace FedSpine.Kernels.Ilgpu;
 
 public sealed partial class IlgpuBackend
 {
-    private Action<KernelConfig, FloatView, LoraViews, int, float> LoraImportanceRowsLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, LoraViews, int, float>(LoraImportanceRowsKernel);
+    private Action<KernelConfig, FloatView, LoraViews, int, float> LoraImportanceLauncher<TWeight>(MatrixAxis axis) where TWeight : struct, IWeightReader
+    {
+        string kernel = axis == MatrixAxis.Rows ? nameof(LoraImportanceRowsKernel) : nameof(LoraImportanceColumnsKernel);
+        if (!_launchers.TryGetValue((kernel, typeof(TWeight)), out var launcher))
+        {
+            _launchers[(kernel, typeof(TWeight))] = launcher = Loaded(axis == MatrixAxis.Rows
+                ? _accelerator.LoadStreamKernel<FloatView, LoraViews, int, float>(LoraImportanceRowsKernel<TWeight>)
+                : _accelerator.LoadStreamKernel<FloatView, LoraViews, int, float>(LoraImportanceColumnsKernel<TWeight>));
+        }
 
-    private Action<KernelConfig, FloatView, LoraViews, int, float> LoraImportanceColumnsLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, LoraViews, int, float>(LoraImportanceColumnsKernel);
+        return (Action<KernelConfig, FloatView, LoraViews, int, float>)launcher;
+    }
 
     internal struct LoraViews
     {
-        public FloatView W;  // (Out, In)
+        public DeviceWeight W; // (Out, In)
         public FloatView A;  // (Rank, In)
         public FloatView B;  // (Out, Rank)
         public FloatView DA; // (Rank, In)
@@ -26,46 +33,49 @@ public sealed partial class IlgpuBackend
     public void LoraImportance(DeviceSpan<float> score, in LinearOperands w, DeviceSpan<float> dA, DeviceSpan<float> dB, MatrixAxis axis)
     {
         RequireLength(score, axis == MatrixAxis.Rows ? w.Out : w.In);
-        RequireLength(Floats(w.Weight), (long)w.Out * w.In, "w.Weight");
+        RequireLength(w.Weight, (long)w.Out * w.In);
         RequireLength(w.A, (long)w.Rank * w.In);
         RequireLength(w.B, (long)w.Out * w.Rank);
         RequireLength(dA, (long)w.Rank * w.In);
         RequireLength(dB, (long)w.Out * w.Rank);
         if (score.IsEmpty)
             return;
-        var views = new LoraViews { W = View(w.Weight.Floats), A = View(w.A), B = View(w.B), DA = View(dA), DB = View(dB), In = w.In, Out = w.Out };
-        if (axis == MatrixAxis.Rows)
-            LoraImportanceRowsLauncher(Rows(w.Out), View(score), views, w.Rank, w.Scale);
-        else
-            LoraImportanceColumnsLauncher(Elements(w.In), View(score), views, w.Rank, w.Scale);
+        var views = new LoraViews { W = Weight(w.Weight, w.In), A = View(w.A), B = View(w.B), DA = View(dA), DB = View(dB), In = w.In, Out = w.Out };
+        var config = axis == MatrixAxis.Rows ? Rows(w.Out) : Columns(w.In);
+        switch (w.Weight.Type)
+        {
+            case WeightType.F32: LoraImportanceLauncher<ReadF32>(axis)(config, View(score), views, w.Rank, w.Scale); break;
+            case WeightType.BF16: LoraImportanceLauncher<ReadBF16>(axis)(config, View(score), views, w.Rank, w.Scale); break;
+            default: LoraImportanceLauncher<ReadQ8>(axis)(config, View(score), views, w.Rank, w.Scale); break;
+        }
     }
 
     /// <summary>One group per row.</summary>
-    private static void LoraImportanceRowsKernel(FloatView score, LoraViews w, int rank, float scale)
+    private static void LoraImportanceRowsKernel<TWeight>(FloatView score, LoraViews w, int rank, float scale) where TWeight : struct, IWeightReader
     {
         var shared = SharedMemory.Allocate<float>(MaxGroup);
         float sum = 0;
         for (int column = Group.IdxX; column < w.In; column += Group.DimX)
-            sum += LoraImportanceAt(w, Grid.IdxX, column, rank, scale);
+            sum += LoraImportanceAt<TWeight>(w, Grid.IdxX, column, rank, scale);
         sum = GroupSum(shared, sum);
         if (Group.IdxX == 0)
             score[Grid.IdxX] = sum;
     }
 
-    /// <summary>One thread per column.</summary>
-    private static void LoraImportanceColumnsKernel(FloatView score, LoraViews w, int rank, float scale)
+    private static void LoraImportanceColumnsKernel<TWeight>(FloatView score, LoraViews w, int rank, float scale) where TWeight : struct, IWeightReader
     {
-        int column = Grid.GlobalIndex.X;
-        if (column >= w.In)
-            return;
+        var shared = SharedMemory.Allocate<float>(MaxGroup);
+        int column = ColumnOf();
         float sum = 0;
-        for (int row = 0; row < w.Out; row++)
-            sum += LoraImportanceAt(w, row, column, rank, scale);
-        score[column] = sum;
+        for (int row = LaneOf(); row < w.Out && column < w.In; row += Lanes())
+            sum += LoraImportanceAt<TWeight>(w, row, column, rank, scale);
+        sum = LaneSum(shared, sum);
+        if (LaneOf() == 0 && column < w.In)
+            score[column] = sum;
     }
 
     /// <summary>I at one element. G = dB A + B dA - dB dA is computed as dB (A - dA) + B dA.</summary>
-    private static float LoraImportanceAt(LoraViews w, int row, int column, int rank, float scale)
+    private static float LoraImportanceAt<TWeight>(LoraViews w, int row, int column, int rank, float scale) where TWeight : struct, IWeightReader
     {
         float g = 0, ba = 0;
         for (int r = 0; r < rank; r++)
@@ -75,7 +85,7 @@ public sealed partial class IlgpuBackend
             ba += b * a;
         }
 
-        float value = g * (w.W[row * w.In + column] + scale * ba);
+        float value = g * (TWeight.At(w.W, row, column) + scale * ba);
         return value * value;
     }
 }

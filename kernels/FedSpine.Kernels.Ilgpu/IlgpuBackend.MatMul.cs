@@ -15,26 +15,38 @@ public sealed partial class IlgpuBackend
     /// <summary>Most rows (and columns) of a tile: a group of 16 x 16 threads.</summary>
     private const int MaxTile = 16 * Register;
 
-    private Action<KernelConfig, FloatView, FloatView, FloatView, FloatView, MatMulArguments> MatMulLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, MatMulArguments>(MatMulKernel);
-
-    /// <summary>Strides in elements; what is transposed has its strides swapped.</summary>
+    /// <summary>
+    /// One product C = alpha (A B + tail) + (C or bias): strides in elements, the tail TailScale TailA TailB is more of K, from a second
+    /// pair of matrices. That is how a low-rank adapter rides on the frozen product: [x | s xa] [W | B]^T.
+    /// </summary>
     internal struct MatMulArguments
     {
         public int M, N, K;
-        public int RowA, ColumnA, RowB, ColumnB, RowC;
+        public int RowA, ColumnA, RowC;
+        public int TransposedB; // the rows of the weight are the columns of B
         public int BatchA, BatchB, BatchC;
-        public int Side; // threads along each side of a tile
+        public int TailK;       // 0: no tail
+        public int TailRowB, TailColumnB;
+        public float TailScale;
+        public int Side;        // threads along each side of a tile
         public float Alpha;
         public int Accumulate;
         public int HasBias;
     }
 
-    public void MatMul(DeviceSpan<float> c, DeviceSpan<float> a, DeviceSpan<float> b, in MatMulShape shape, float alpha = 1, bool accumulate = false) =>
-        MatMul(c, a, b, default, shape, alpha, accumulate);
+    private Action<KernelConfig, FloatView, FloatView, DeviceWeight, FloatView, FloatView, FloatView, MatMulArguments> MatMulLauncher<TWeight>()
+        where TWeight : struct, IWeightReader
+    {
+        if (!_launchers.TryGetValue((nameof(MatMulKernel), typeof(TWeight)), out var launcher))
+        {
+            _launchers[(nameof(MatMulKernel), typeof(TWeight))] = launcher =
+                Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, DeviceWeight, FloatView, FloatView, FloatView, MatMulArguments>(MatMulKernel<TWeight>));
+        }
 
-    /// <summary>C = alpha op(A) op(B) + bias, bias (N) along each row or absent.</summary>
-    private void MatMul(DeviceSpan<float> c, DeviceSpan<float> a, DeviceSpan<float> b, DeviceSpan<float> bias, in MatMulShape shape, float alpha, bool accumulate)
+        return (Action<KernelConfig, FloatView, FloatView, DeviceWeight, FloatView, FloatView, FloatView, MatMulArguments>)launcher;
+    }
+
+    public void MatMul(DeviceSpan<float> c, DeviceSpan<float> a, DeviceSpan<float> b, in MatMulShape shape, float alpha = 1, bool accumulate = false)
     {
         bool transposeA = shape.Layout == MatMulLayout.TN, transposeB = shape.Layout == MatMulLayout.NT;
         var (M, N, K) = (shape.M, shape.N, shape.K);
@@ -44,19 +56,25 @@ public sealed partial class IlgpuBackend
         if (M == 0 || N == 0 || shape.Batch == 0)
             return;
 
-        int side = _group >= 256 ? 16 : _group >= 64 ? 8 : 4;
-        int tile = side * Register;
         var arguments = new MatMulArguments
         {
             M = M, N = N, K = K,
             RowA = transposeA ? 1 : shape.StrideA, ColumnA = transposeA ? shape.StrideA : 1,
-            RowB = transposeB ? 1 : shape.StrideB, ColumnB = transposeB ? shape.StrideB : 1,
-            RowC = shape.StrideC,
+            TransposedB = transposeB ? 1 : 0, RowC = shape.StrideC,
             BatchA = (int)shape.BatchStrideA, BatchB = (int)shape.BatchStrideB, BatchC = (int)shape.BatchStrideC,
-            Side = side, Alpha = alpha, Accumulate = accumulate ? 1 : 0, HasBias = bias.IsEmpty ? 0 : 1,
+            Alpha = alpha, Accumulate = accumulate ? 1 : 0,
         };
-        var grid = new Index3D((N + tile - 1) / tile, (M + tile - 1) / tile, shape.Batch);
-        MatMulLauncher(new KernelConfig(grid, new Index3D(side * side, 1, 1)), View(c), View(a), View(b), View(bias), arguments);
+        var weight = new DeviceWeight { Floats = View(b), Halves = View(default(DeviceSpan<ushort>)), RowStride = shape.StrideB };
+        Multiply<ReadF32>(View(c), View(a), weight, default, default, default, arguments, shape.Batch);
+    }
+
+    private void Multiply<TWeight>(FloatView c, FloatView a, DeviceWeight b, DeviceSpan<float> tailA, DeviceSpan<float> tailB, DeviceSpan<float> bias,
+        MatMulArguments arguments, int batch) where TWeight : struct, IWeightReader
+    {
+        arguments.Side = _group >= 256 ? 16 : _group >= 64 ? 8 : 4;
+        int tile = arguments.Side * Register;
+        var grid = new Index3D((arguments.N + tile - 1) / tile, (arguments.M + tile - 1) / tile, batch);
+        MatMulLauncher<TWeight>()(new KernelConfig(grid, new Index3D(arguments.Side * arguments.Side, 1, 1)), c, a, b, View(tailA), View(tailB), View(bias), arguments);
     }
 
     private static void RequireMatrix(DeviceSpan<float> span, int rows, int columns, int stride, int batch, long batchStride, string name)
@@ -76,7 +94,8 @@ public sealed partial class IlgpuBackend
     /// A group computes a tile of C from tiles of A and B in shared memory, each thread <see cref="Register"/> x <see cref="Register"/>
     /// elements that lie Side apart. Every element is summed over k in order.
     /// </summary>
-    private static void MatMulKernel(FloatView c, FloatView a, FloatView b, FloatView bias, MatMulArguments p)
+    private static void MatMulKernel<TWeight>(FloatView c, FloatView a, DeviceWeight b, FloatView tailA, FloatView tailB, FloatView bias, MatMulArguments p)
+        where TWeight : struct, IWeightReader
     {
         var tileA = SharedMemory.Allocate<float>(TileK * (MaxTile + 1)); // (k, m)
         var tileB = SharedMemory.Allocate<float>(TileK * (MaxTile + 1)); // (k, n)
@@ -85,10 +104,23 @@ public sealed partial class IlgpuBackend
         int row0 = Grid.IdxY * side * Register, column0 = Grid.IdxX * side * Register;
         float c00 = 0, c01 = 0, c02 = 0, c03 = 0, c10 = 0, c11 = 0, c12 = 0, c13 = 0;
         float c20 = 0, c21 = 0, c22 = 0, c23 = 0, c30 = 0, c31 = 0, c32 = 0, c33 = 0;
-        for (int k0 = 0; k0 < p.K; k0 += TileK)
+        int main = (p.K + TileK - 1) / TileK, tiles = main + (p.TailK + TileK - 1) / TileK;
+        b.Offset = Grid.IdxZ * p.BatchB;
+        for (int tile = 0; tile < tiles; tile++)
         {
-            LoadTile(tileA, a, Grid.IdxZ * p.BatchA, row0, p.M, p.RowA, k0, p.K, p.ColumnA, side * Register);
-            LoadTile(tileB, b, Grid.IdxZ * p.BatchB, column0, p.N, p.ColumnB, k0, p.K, p.RowB, side * Register);
+            int k0 = tile * TileK;
+            if (tile < main)
+            {
+                LoadTile(tileA, a, Grid.IdxZ * p.BatchA, row0, p.M, p.RowA, k0, p.K, p.ColumnA, side * Register, 1);
+                LoadWeightTile<TWeight>(tileB, b, column0, p.N, k0, p.K, p.TransposedB, side * Register);
+            }
+            else
+            {
+                k0 -= main * TileK;
+                LoadTile(tileA, tailA, 0, row0, p.M, p.TailK, k0, p.TailK, 1, side * Register, p.TailScale);
+                LoadTile(tileB, tailB, 0, column0, p.N, p.TailColumnB, k0, p.TailK, p.TailRowB, side * Register, 1);
+            }
+
             Group.Barrier();
             for (int k = 0; k < TileK; k++)
             {
@@ -124,9 +156,9 @@ public sealed partial class IlgpuBackend
     }
 
     /// <summary>
-    /// tile[k, i] = x[start + i, k0 + k], 0 outside (rows, K). Neighbouring threads read along the dimension whose stride is 1.
+    /// tile[k, i] = scale x[start + i, k0 + k], 0 outside (rows, K). Neighbouring threads read along the dimension whose stride is 1.
     /// </summary>
-    private static void LoadTile(FloatView tile, FloatView x, int batch, int start, int rows, int rowStride, int k0, int K, int kStride, int size)
+    private static void LoadTile(FloatView tile, FloatView x, int batch, int start, int rows, int rowStride, int k0, int K, int kStride, int size, float scale)
     {
         for (int index = Group.IdxX; index < size * TileK; index += Group.DimX)
         {
@@ -134,7 +166,22 @@ public sealed partial class IlgpuBackend
             int k = kStride == 1 ? index % TileK : index / size;
             float value = 0;
             if (start + i < rows && k0 + k < K)
-                value = x[batch + (start + i) * rowStride + (k0 + k) * kStride];
+                value = scale * x[batch + (start + i) * rowStride + (k0 + k) * kStride];
+            tile[k * (size + 1) + i] = value;
+        }
+    }
+
+    /// <summary>tile[k, i] = B[k0 + k, start + i] of the weight, 0 outside (K, columns). Neighbouring threads read along its rows.</summary>
+    private static void LoadWeightTile<TWeight>(FloatView tile, DeviceWeight w, int start, int columns, int k0, int K, int transposed, int size)
+        where TWeight : struct, IWeightReader
+    {
+        for (int index = Group.IdxX; index < size * TileK; index += Group.DimX)
+        {
+            int i = transposed != 0 ? index / TileK : index % size;
+            int k = transposed != 0 ? index % TileK : index / size;
+            float value = 0;
+            if (start + i < columns && k0 + k < K)
+                value = TWeight.At(w, transposed != 0 ? start + i : k0 + k, transposed != 0 ? k0 + k : start + i);
             tile[k * (size + 1) + i] = value;
         }
     }

@@ -7,13 +7,13 @@ namespace FedSpine.Kernels.Ilgpu;
 public sealed partial class IlgpuBackend
 {
     private Action<KernelConfig, FloatView, FloatView, FloatView, FloatView, float> RmsNormForwardLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, float>(RmsNormForwardKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, float>(RmsNormForwardKernel));
 
     private Action<KernelConfig, FloatView, FloatView, FloatView, FloatView, FloatView, int> RmsNormBackwardLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, FloatView, int>(RmsNormBackwardKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView, FloatView, int>(RmsNormBackwardKernel));
 
     private Action<KernelConfig, FloatView, FloatView, FloatView, FloatView> RmsNormWeightLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView>(RmsNormWeightKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, FloatView>(RmsNormWeightKernel));
 
     public void RmsNormForward(DeviceSpan<float> y, DeviceSpan<float> rstd, DeviceSpan<float> x, DeviceSpan<float> weight, int rows, int D, float eps)
     {
@@ -37,7 +37,7 @@ public sealed partial class IlgpuBackend
         if (rows == 0)
             return;
         if (!dweight.IsEmpty) // before dx, which may lie on dy
-            RmsNormWeightLauncher(Elements(D), View(dweight), View(dy), View(x), View(rstd));
+            RmsNormWeightLauncher(Columns(D), View(dweight), View(dy), View(x), View(rstd));
         RmsNormBackwardLauncher(Rows(rows), View(dx), View(dy), View(x), View(weight), View(rstd), accumulate ? 1 : 0);
     }
 
@@ -74,15 +74,16 @@ public sealed partial class IlgpuBackend
         }
     }
 
-    /// <summary>dweight += sum over rows of dy x rstd, one thread per column.</summary>
+    /// <summary>dweight += sum over rows of dy x rstd.</summary>
     private static void RmsNormWeightKernel(FloatView dweight, FloatView dy, FloatView x, FloatView rstd)
     {
-        int D = dweight.IntLength, column = Grid.GlobalIndex.X;
-        if (column >= D)
-            return;
+        var shared = SharedMemory.Allocate<float>(MaxGroup);
+        int D = dweight.IntLength, column = ColumnOf();
         float sum = 0;
-        for (int row = 0; row < rstd.IntLength; row++)
+        for (int row = LaneOf(); row < rstd.IntLength && column < D; row += Lanes())
             sum += dy[row * D + column] * x[row * D + column] * rstd[row];
-        dweight[column] += sum;
+        sum = LaneSum(shared, sum);
+        if (LaneOf() == 0 && column < D)
+            dweight[column] += sum;
     }
 }

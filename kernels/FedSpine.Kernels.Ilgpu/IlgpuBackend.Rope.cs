@@ -7,7 +7,7 @@ namespace FedSpine.Kernels.Ilgpu;
 public sealed partial class IlgpuBackend
 {
     private Action<KernelConfig, FloatView, FloatView, int, int, int, float> RopeLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, int, int, int, float>(RopeKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, int, int, int, float>(RopeKernel));
 
     public void Rope(DeviceSpan<float> x, DeviceSpan<float> table, int B, int T, int H, int D, bool inverse = false)
     {

@@ -7,7 +7,7 @@ namespace FedSpine.Kernels.Ilgpu;
 public sealed partial class IlgpuBackend
 {
     private Action<KernelConfig, FloatView, FloatView, int> SoftmaxLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, int>(SoftmaxKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, int>(SoftmaxKernel));
 
     public void Softmax(DeviceSpan<float> y, DeviceSpan<float> x, int rows, int C)
     {

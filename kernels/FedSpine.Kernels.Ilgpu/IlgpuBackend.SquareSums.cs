@@ -6,44 +6,64 @@ namespace FedSpine.Kernels.Ilgpu;
 
 public sealed partial class IlgpuBackend
 {
-    private Action<KernelConfig, FloatView, FloatView, int> SquareSumRowsLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, int>(SquareSumRowsKernel);
+    private Action<KernelConfig, FloatView, DeviceWeight, int> SquareSumsLauncher<TWeight>(MatrixAxis axis) where TWeight : struct, IWeightReader
+    {
+        string kernel = axis == MatrixAxis.Rows ? nameof(SquareSumRowsKernel) : nameof(SquareSumColumnsKernel);
+        if (!_launchers.TryGetValue((kernel, typeof(TWeight)), out var launcher))
+        {
+            _launchers[(kernel, typeof(TWeight))] = launcher = Loaded(axis == MatrixAxis.Rows
+                ? _accelerator.LoadStreamKernel<FloatView, DeviceWeight, int>(SquareSumRowsKernel<TWeight>)
+                : _accelerator.LoadStreamKernel<FloatView, DeviceWeight, int>(SquareSumColumnsKernel<TWeight>));
+        }
 
-    private Action<KernelConfig, FloatView, FloatView, int> SquareSumColumnsLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, int>(SquareSumColumnsKernel);
+        return (Action<KernelConfig, FloatView, DeviceWeight, int>)launcher;
+    }
 
     public void SquareSums(DeviceSpan<float> y, WeightSpan x, int M, int N, MatrixAxis axis)
     {
         RequireLength(y, axis == MatrixAxis.Rows ? M : N);
-        var floats = Floats(x);
-        RequireLength(floats, (long)M * N, nameof(x));
+        RequireLength(x, (long)M * N);
         if (y.IsEmpty)
             return;
-        if (axis == MatrixAxis.Rows)
-            SquareSumRowsLauncher(Rows(M), View(y), View(floats), N);
-        else
-            SquareSumColumnsLauncher(Elements(N), View(y), View(floats), M);
+        switch (x.Type)
+        {
+            case WeightType.F32: Launch<ReadF32>(); break;
+            case WeightType.BF16: Launch<ReadBF16>(); break;
+            default: Launch<ReadQ8>(); break;
+        }
+
+        void Launch<TWeight>() where TWeight : struct, IWeightReader =>
+            SquareSumsLauncher<TWeight>(axis)(axis == MatrixAxis.Rows ? Rows(M) : Columns(N), View(y), Weight(x, N), axis == MatrixAxis.Rows ? N : M);
     }
 
-    private static void SquareSumRowsKernel(FloatView y, FloatView x, int N)
+    private static void SquareSumRowsKernel<TWeight>(FloatView y, DeviceWeight x, int N) where TWeight : struct, IWeightReader
     {
         var shared = SharedMemory.Allocate<float>(MaxGroup);
         float sum = 0;
         for (int i = Group.IdxX; i < N; i += Group.DimX)
-            sum += x[Grid.IdxX * N + i] * x[Grid.IdxX * N + i];
+        {
+            float value = TWeight.At(x, Grid.IdxX, i);
+            sum += value * value;
+        }
+
         sum = GroupSum(shared, sum);
         if (Group.IdxX == 0)
             y[Grid.IdxX] = sum;
     }
 
-    private static void SquareSumColumnsKernel(FloatView y, FloatView x, int M)
+    private static void SquareSumColumnsKernel<TWeight>(FloatView y, DeviceWeight x, int M) where TWeight : struct, IWeightReader
     {
-        int N = y.IntLength, column = Grid.GlobalIndex.X;
-        if (column >= N)
-            return;
+        var shared = SharedMemory.Allocate<float>(MaxGroup);
+        int N = y.IntLength, column = ColumnOf();
         float sum = 0;
-        for (int row = 0; row < M; row++)
-            sum += x[row * N + column] * x[row * N + column];
-        y[column] = sum;
+        for (int row = LaneOf(); row < M && column < N; row += Lanes())
+        {
+            float value = TWeight.At(x, row, column);
+            sum += value * value;
+        }
+
+        sum = LaneSum(shared, sum);
+        if (LaneOf() == 0 && column < N)
+            y[column] = sum;
     }
 }

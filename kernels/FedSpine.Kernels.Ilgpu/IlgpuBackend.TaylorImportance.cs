@@ -7,13 +7,13 @@ namespace FedSpine.Kernels.Ilgpu;
 public sealed partial class IlgpuBackend
 {
     private Action<KernelConfig, FloatView, FloatView, FloatView, IntView, int, int, int> HeadGateLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, IntView, int, int, int>(HeadGateKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, IntView, int, int, int>(HeadGateKernel));
 
     private Action<KernelConfig, FloatView, FloatView, FloatView, IntView, int, int> ChannelGateLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, IntView, int, int>(ChannelGateKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, FloatView, IntView, int, int>(ChannelGateKernel));
 
     private Action<KernelConfig, FloatView, FloatView, int> TaylorScoreLauncher =>
-        field ??= _accelerator.LoadStreamKernel<FloatView, FloatView, int>(TaylorScoreKernel);
+        field ??= Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, int>(TaylorScoreKernel));
 
     public void TaylorImportance(DeviceSpan<float> score, DeviceSpan<float> gates, DeviceSpan<float> x, DeviceSpan<float> dx, DeviceSpan<int> lengths,
         int B, int T, int G, int D)

@@ -23,6 +23,7 @@ public sealed partial class IlgpuBackend : IComputeBackend
     private readonly Context _context;
     private readonly Accelerator _accelerator;
     private readonly IlgpuArena _scratch;
+    private readonly Dictionary<(string Kernel, Type Argument), Delegate> _launchers = []; // of generic kernels
     private readonly int _group;          // threads per group, a power of two
     private readonly int _attentionGroup; // fewer: a row of attention has only so many keys and features
 
@@ -40,7 +41,8 @@ public sealed partial class IlgpuBackend : IComputeBackend
 
     public bool Supports(Operator op, Type type) => type == typeof(float);
 
-    public bool Supports(Operator op, WeightType type) => IlgpuDevices.Supports(type);
+    public bool Supports(Operator op, WeightType type) =>
+        op is Operator.Linear or Operator.Embedding or Operator.GatherRows or Operator.SquareSums or Operator.LoraImportance;
 
     /// <exception cref="InsufficientMemoryException">The device cannot hold that many bytes more; the message has the numbers.</exception>
     public Arena Allocate(long bytes)
@@ -97,13 +99,24 @@ public sealed partial class IlgpuBackend : IComputeBackend
         _ => throw new ArgumentException($"memory of another backend ({span.Arena.GetType().Name}) was given to {Name}"),
     };
 
-    /// <summary>The elements of a weight, which must be float32 here.</summary>
-    private DeviceSpan<float> Floats(WeightSpan weight) => weight.Type == WeightType.F32
-        ? weight.Floats
-        : throw new ArgumentException($"{Name} takes float32 weights only, not {weight.Type}: load the model with float32 weights, or compute on the host");
+    /// <summary>A weight of rows of <paramref name="columns"/> elements as kernels see it.</summary>
+    private DeviceWeight Weight(WeightSpan weight, int columns)
+    {
+        if (weight.Type == WeightType.F32)
+            return new DeviceWeight { Floats = View(weight.Floats), Halves = View(default(DeviceSpan<ushort>)), RowStride = columns };
+        int stride = (int)(weight.Type.RowBytes(columns) / sizeof(ushort));
+        var halves = new DeviceSpan<ushort>(weight.Arena, weight.ByteOffset, checked(weight.Length / columns * stride));
+        return new DeviceWeight { Floats = View(default(DeviceSpan<float>)), Halves = View(halves), RowStride = stride };
+    }
 
     private static void RequireLength<T>(DeviceSpan<T> span, long length, [CallerArgumentExpression(nameof(span))] string name = "")
         where T : unmanaged
+    {
+        if (span.Length != length)
+            throw new ArgumentException($"{name} has {span.Length} elements, the shape needs {length}");
+    }
+
+    private static void RequireLength(WeightSpan span, long length, [CallerArgumentExpression(nameof(span))] string name = "")
     {
         if (span.Length != length)
             throw new ArgumentException($"{name} has {span.Length} elements, the shape needs {length}");
@@ -117,10 +130,10 @@ public sealed partial class IlgpuBackend : IComputeBackend
     }
 
     /// <summary>The rows of a table of <paramref name="D"/> columns.</summary>
-    private static int RowsOf(DeviceSpan<float> table, int D, [CallerArgumentExpression(nameof(table))] string name = "")
+    private static int RowsOf(int length, int D, string name)
     {
-        if (D <= 0 || table.Length % D != 0)
-            throw new ArgumentException($"{name} has {table.Length} elements, not a whole number of rows of {D}");
-        return table.Length / D;
+        if (D <= 0 || length % D != 0)
+            throw new ArgumentException($"{name} has {length} elements, not a whole number of rows of {D}");
+        return length / D;
     }
 }

@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
-using FedSpine.Kernels.Memory;
 using ILGPU;
 using ILGPU.Algorithms;
 using ILGPU.Runtime;
@@ -37,9 +36,6 @@ public static class IlgpuDevices
         return [.. Identify(context).Select(d => new IlgpuDevice(d.Id, d.Device.Name, d.Device is CPUDevice ? 0 : d.Device.MemorySize, Problem(d.Device)))];
     }
 
-    /// <summary>Whether products take weights of this type, on any device.</summary>
-    public static bool Supports(WeightType type) => type == WeightType.F32;
-
     /// <summary>A backend on the device named; ":0" may be left out.</summary>
     /// <exception cref="ArgumentException">There is no such device, or it lacks a feature: the message says which, and what there is.</exception>
     public static IComputeBackend Open(string id) => Open(id, _ => { });
@@ -59,7 +55,10 @@ public static class IlgpuDevices
                 throw new ArgumentException($"there is no device {id}; there are {string.Join(", ", devices.Where(d => Problem(d.Device) is null).Select(d => d.Id).Prepend("host"))}");
             if (Problem(found) is { } problem)
                 throw new ArgumentException($"{found.Name} cannot be used: {problem}");
-            return new IlgpuBackend(context, found);
+            var backend = new IlgpuBackend(context, found);
+            if (found is not CPUDevice) // where a kernel would be compiled for longer than it runs
+                backend.LoadKernels();
+            return backend;
         }
         catch
         {

@@ -64,5 +64,5 @@ internal sealed class DevicesVerb(Terminal terminal) : IVerb
     };
 
     private static IEnumerable<string> Weights(IlgpuDevice device, IComputeBackend host) => device.Problem is not null ? []
-        : Enum.GetValues<WeightType>().Where(t => device.Id == "host" ? host.Supports(Operator.Linear, t) : IlgpuDevices.Supports(t)).Select(t => t.Label());
+        : Enum.GetValues<WeightType>().Where(t => host.Supports(Operator.Linear, t)).Select(t => t.Label());
 }

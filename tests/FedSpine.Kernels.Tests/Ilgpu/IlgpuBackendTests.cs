@@ -1,6 +1,7 @@
 using FedSpine.Kernels.Host;
 using FedSpine.Kernels.Ilgpu;
 using FedSpine.Kernels.Memory;
+using FedSpine.Kernels.Tests.Reference;
 
 namespace FedSpine.Kernels.Tests.Ilgpu;
 
@@ -77,15 +78,56 @@ public sealed class IlgpuBackendTests
     }
 
     [Theory, MemberData(nameof(Ids))]
-    public void WeightsOtherThanFloat32AreRefused(string id)
+    public void WeightsOfOtherTypesAreFrozen(string id)
     {
         var backend = Accelerators.Open(id);
-        Assert.All(Enum.GetValues<Operator>(), op => Assert.True(backend.Supports(op, WeightType.F32) && !backend.Supports(op, WeightType.BF16) && !backend.Supports(op, WeightType.Q8_0)));
         using var sandbox = new Sandbox(backend);
         var w = new LinearOperands(sandbox.Weight("w", new float[6], WeightType.Q8_0, 3), default, default, default, In: 3, Out: 2, Rank: 0, Scale: 1);
-        var (x, y) = (sandbox.Input("x", new float[3]), sandbox.Input("y", new float[2]));
-        Expect.Rejects(sandbox, () => backend.LinearForward(y, default, x, w, 1), "Q8_0", "float32");
-        Expect.Rejects(sandbox, () => backend.SquareSums(y, w.Weight, 2, 3, MatrixAxis.Rows), "Q8_0");
+        var (x, dy, dw) = (sandbox.Input("x", new float[12]), sandbox.Input("dy", new float[8]), sandbox.Input("dw", new float[6]));
+        Expect.Rejects(sandbox, () => backend.LinearBackward(default, new(dw, default, default, default), default, dy, x, default, w, rows: 4), "Q8_0", "frozen");
+        Expect.Rejects(sandbox, () => backend.GatherRows(dw, w.Weight, sandbox.Integers([1]), 3), "F32", "Q8_0");
+    }
+
+    [Theory]
+    [InlineData("ilgpu-cpu", WeightType.BF16)]
+    [InlineData("opencl", WeightType.F32)]
+    [InlineData("opencl", WeightType.BF16)]
+    [InlineData("opencl", WeightType.Q8_0)]
+    [InlineData("cuda", WeightType.Q8_0)]
+    public void RowsAreGatheredAsTheyAreStored(string id, WeightType type)
+    {
+        const int rows = 5, D = 45;
+        var backend = Accelerators.Open(id);
+        using var sandbox = new Sandbox(backend);
+        var values = TestData.Uniform(rows * D, 1);
+        int rowBytes = (int)type.RowBytes(D);
+        using var arena = backend.Allocate(3 * rowBytes);
+        var y = new WeightSpan(type, arena, 0, 3 * D);
+        backend.GatherRows(y, sandbox.Weight("x", values, type, D), sandbox.Integers([4, 0, 3]), D);
+        var actual = new byte[3 * rowBytes];
+        backend.Download<byte>(actual, y.Rows(0, 3, D));
+        var all = WeightReference.Encode(values, type, D);
+        Assert.Equal([.. new[] { 4, 0, 3 }.SelectMany(row => all.AsSpan(row * rowBytes, rowBytes).ToArray())], actual);
+        sandbox.Verify("gathered rows");
+    }
+
+    /// <summary>Sequences decoded together have the bits of one alone.</summary>
+    [Theory]
+    [InlineData("ilgpu-cpu")]
+    [InlineData("opencl")]
+    [InlineData("cuda")]
+    public void UpToFourRowsHaveTheBitsOfOne(string id)
+    {
+        const int In = 70, Out = 3;
+        var backend = Accelerators.Open(id);
+        using var sandbox = new Sandbox(backend);
+        var w = new LinearOperands(sandbox.Weight("w", TestData.Uniform(In * Out, 1), WeightType.Q8_0, In), default, default, default, In, Out, 0, 1);
+        var x = TestData.Uniform(4 * In, 2);
+        var y = sandbox.Scratch("y", 4 * Out);
+        backend.LinearForward(y, default, sandbox.Input("x", x), w, 4);
+        var one = sandbox.Scratch("one", Out);
+        backend.LinearForward(one, default, sandbox.Input("last", x[(3 * In)..]), w, 1);
+        Assert.Equal(sandbox.Download(y)[(3 * Out)..], sandbox.Download(one));
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using System.Reflection;
+using FedSpine.Kernels.Ilgpu;
 using FedSpine.Kernels.Tests.Host;
 
 namespace FedSpine.Kernels.Tests.Ilgpu;
@@ -6,7 +7,6 @@ namespace FedSpine.Kernels.Tests.Ilgpu;
 /// <summary>
 /// Every operator case of the host, forward and backward, on every accelerator that is here, against the same double-precision loops and to the
 /// same tolerances. The debugger takes a spread of the small ones only: it needs seconds where a device needs milliseconds.
-/// Weights of 16 and 8 bits are refused by name, see <see cref="IlgpuBackendTests"/>.
 /// </summary>
 [Collection(nameof(Accelerators))]
 public sealed class ParityTests
@@ -26,7 +26,7 @@ public sealed class ParityTests
     }
 
     private static IEnumerable<Type> Suites => Assembly.GetExecutingAssembly().GetTypes()
-        .Where(t => t.IsSubclassOf(typeof(HostOperatorTests)) && !t.IsSubclassOf(typeof(WeightOperatorTests)) && !t.IsAbstract).OrderBy(t => t.Name, StringComparer.Ordinal);
+        .Where(t => t.IsSubclassOf(typeof(HostOperatorTests)) && !t.IsAbstract).OrderBy(t => t.Name, StringComparer.Ordinal);
 
     [Theory, MemberData(nameof(Matrix))]
     public void MatchesReference(string suite, string id)
@@ -40,6 +40,20 @@ public sealed class ParityTests
         }
 
         Assert.NotEqual(0, count);
+    }
+
+    /// <summary>A step must not wait for a compiler.</summary>
+    [Theory]
+    [InlineData("opencl")]
+    [InlineData("cuda")]
+    public void NoOperatorLoadsAKernel(string id)
+    {
+        var backend = (IlgpuBackend)Accelerators.Open(id);
+        int loaded = backend.LoadedKernels;
+        Assert.True(loaded > 40);
+        foreach (var operatorCase in Suites.SelectMany(suite => CasesOf(suite.Name, Accelerators.Debugger)))
+            operatorCase.Bits(backend);
+        Assert.Equal(loaded, backend.LoadedKernels);
     }
 
     /// <summary>Nothing depends on which thread was first.</summary>
