@@ -21,9 +21,9 @@ internal static class SimulateSettings
     [
         new Setting<SimulationOptions, string?>(ModelPath("--model", "the base model: a Hugging Face folder, or one on the Hub (default: the bundled sample encoder)"), Data,
             (o, v) => o with { Model = v }),
-        new Setting<SimulationOptions, string?>(FilePath("--data", "FILE", "training data: TSV, CSV, JSONL or plain text (default: the bundled sample)"), Data,
+        new Setting<SimulationOptions, string?>(FilePath("--data", "FILE", "training data: TSV, CSV, JSONL or plain text; '*' in the file's name stands for the domains of several files (default: the bundled sample)"), Data,
             (o, v) => o with { Data = v }),
-        new Setting<SimulationOptions, string?>(FilePath("--eval-data", "FILE", "test data (default: a tenth of the training data is held out)"), Data,
+        new Setting<SimulationOptions, string?>(FilePath("--eval-data", "FILE", "test data (default: a tenth of the training data is held out, the same for every seed)"), Data,
             (o, v) => o with { EvalData = v }),
         new Setting<SimulationOptions, TaskKind?>(Choice("--task", $"what to learn (default: classification)",
             ("classification", TaskKind.Classification), ("causal-lm", TaskKind.CausalLm)), Data,

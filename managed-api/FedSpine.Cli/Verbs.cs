@@ -8,6 +8,7 @@ internal static class Verbs
     public static IVerb[] Create(Terminal terminal, SimulateRun simulate, PretrainRun pretrain) =>
     [
         new SimulateVerb(terminal, simulate),
+        new CompareVerb(terminal, simulate),
         TuneVerb.Finetune(terminal),
         TuneVerb.Prune(terminal),
         new EvaluateVerb(terminal),

@@ -72,7 +72,12 @@ public sealed record TaskRecords(TaskKind Task, string TrainPath, IReadOnlyList<
         return new TaskData(Task, spec.PadId ?? 0, train, test, labels?.Names ?? [], domains);
     }
 
-    private static IReadOnlyList<DataRecord> ReadFile(TaskKind task, string path, DataOptions options) =>
+    /// <summary>A file, or with a * in its name all that match, each a domain of its own.</summary>
+    private static IReadOnlyList<DataRecord> ReadFile(TaskKind task, string path, DataOptions options) => DomainFiles.Is(path)
+        ? [.. DomainFiles.Find(path).SelectMany(f => ReadOne(task, f.Path, options).Select(r => r with { Domain = r.Domain ?? f.Domain }))]
+        : ReadOne(task, path, options);
+
+    private static IReadOnlyList<DataRecord> ReadOne(TaskKind task, string path, DataOptions options) =>
         task == TaskKind.Classification ? DataFile.ReadLabelled(path, options) : DataFile.Read(path, options);
 
     private static IEnumerable<TaskExample> Blocks(TextTokenizer tokenizer, string text, int domain, int length)

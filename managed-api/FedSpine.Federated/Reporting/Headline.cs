@@ -21,6 +21,7 @@ public static class Headline
         rows.Add(new("of them prunable", Units.Count(s.PrunableBefore), Units.Count(s.PrunableAfter), Relative(s.PrunableAfter, s.PrunableBefore)));
         rows.Add(new("Inference time, measured", "1", Units.Number(s.InferenceTimeRatio, 2), Relative(s.InferenceTimeRatio, 1)));
         rows.Add(new("FLOPs of a training step", "1", Units.Number(s.TrainingFlopsRatio, 2), Relative(s.TrainingFlopsRatio, 1)));
+        rows.Add(new("Memory of a training step", Units.Bytes(s.TrainingBytesUnpruned), Units.Bytes(s.TrainingBytes), Relative(s.TrainingBytes, s.TrainingBytesUnpruned)));
         rows.Add(new("Virtual time", Units.Duration(s.VirtualSecondsUnpruned), Units.Duration(s.VirtualSeconds), Relative(s.VirtualSeconds, s.VirtualSecondsUnpruned)));
         rows.Add(new("Bytes down", Units.Bytes(s.BytesDownUnpruned), Units.Bytes(s.BytesDown), Relative(s.BytesDown, s.BytesDownUnpruned)));
         rows.Add(new("Bytes up", Units.Bytes(s.BytesUpUnpruned), Units.Bytes(s.BytesUp), Relative(s.BytesUp, s.BytesUpUnpruned)));

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Text;
+using FedSpine.Federated.Comparison;
 using FedSpine.Federated.Simulation;
 
 namespace FedSpine.Federated.Reporting;
@@ -21,6 +22,7 @@ namespace FedSpine.Federated.Reporting;
 [JsonSerializable(typeof(RunSummary))]
 [JsonSerializable(typeof(RoundRecord))]
 [JsonSerializable(typeof(DeviceRecord))]
+[JsonSerializable(typeof(ComparisonSummary))]
 public sealed partial class RunJson : JsonSerializerContext
 {
     private static RunJson? _indented;

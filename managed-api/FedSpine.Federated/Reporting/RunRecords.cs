@@ -29,6 +29,9 @@ public sealed record ParticipantRecord
     public required long Parameters { get; init; }
     public required int VoidSteps { get; init; }
 
+    /// <summary>Most bytes allocated in a training step of the round: model, optimizer, activations, scoring.</summary>
+    public long TrainingBytes { get; init; }
+
     public double Seconds => ComputeSeconds + DownloadSeconds + UploadSeconds;
 }
 
@@ -137,6 +140,10 @@ public sealed record RunSummary
 
     /// <summary>Floating-point operations of a training step, pruned over unpruned, mean over devices.</summary>
     public required double TrainingFlopsRatio { get; init; }
+
+    /// <summary>Bytes allocated for a training step, of the final models (mean over devices) and of the unpruned one.</summary>
+    public double TrainingBytes { get; init; }
+    public double TrainingBytesUnpruned { get; init; }
     public required double WallSeconds { get; init; }
     public required long PeakRssBytes { get; init; }
 

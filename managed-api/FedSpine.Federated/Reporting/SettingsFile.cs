@@ -29,18 +29,26 @@ public static class SettingsFile
 
         if (node is not JsonObject config)
             throw InputException.InFile(path, "expected a JSON object of settings");
+        return Apply(config, info, defaults, path);
+    }
+
+    /// <param name="settings">Goes over <paramref name="defaults"/>.</param>
+    /// <param name="where">What messages begin with.</param>
+    /// <exception cref="InputException">An unknown key, or a value of the wrong kind.</exception>
+    public static T Apply<T>(JsonObject settings, JsonTypeInfo<T> info, T defaults, string where)
+    {
         var properties = info.Properties.ToDictionary(p => p.Name);
-        foreach (var (key, value) in config)
+        foreach (var (key, value) in settings)
         {
             if (!properties.TryGetValue(key, out var property))
-                throw InputException.InFile(path, $"unknown key '{key}'; there are {string.Join(", ", properties.Keys)}");
+                throw InputException.InFile(where, $"unknown key '{key}'; there are {string.Join(", ", properties.Keys)}");
             if (!Fits(value, property, info))
-                throw InputException.InFile(path, $"{key} is {value?.ToJsonString() ?? "null"}; expected {Kind(property.PropertyType)}");
+                throw InputException.InFile(where, $"{key} is {value?.ToJsonString() ?? "null"}; expected {Kind(property.PropertyType)}");
         }
 
         // Over the defaults, because generated code gives an init property that is left out its type's default, not its own.
         var complete = JsonSerializer.SerializeToNode(defaults, info)!.AsObject();
-        foreach (var (key, value) in config)
+        foreach (var (key, value) in settings)
             complete[key] = value?.DeepClone();
         return complete.Deserialize(info)!;
     }

@@ -51,8 +51,7 @@ internal static class Assessment
         int B = Math.Min(EvaluationBatch, setup.Data.Test.Count);
         var batch = new Batch(B, setup.Data.MaxLength);
         setup.Data.Fill(batch, setup.Data.Test, [.. Enumerable.Range(0, B)]);
-        var whole = new DeviceState { Device = 0, Examples = [], Kept = [.. setup.Base.Spec.Layers.Select(KeptGroups.All)], Rank = setup.Options.Rank };
-        using var unpruned = Merged(federation, whole, backend);
+        using var unpruned = Merged(federation, federation.WholeDevice(), backend);
         using var unprunedRun = new Inference(unpruned, B, setup.Data.MaxLength);
         int devices = federation.Devices.Length, step = Math.Max(1, devices / 8);
         var ratios = new List<double>();
@@ -73,6 +72,15 @@ internal static class Assessment
         }
 
         return ratios.Average();
+    }
+
+    /// <summary>Bytes that a training step of a device's present model allocates: model, optimizer and activations, without scoring.</summary>
+    public static long TrainingBytes(Federation federation, DeviceState device, IComputeBackend backend)
+    {
+        var (setup, options) = (federation.Setup, federation.Setup.Options);
+        using var model = DeviceModel.Create(setup, backend, device.Kept, device.Rank, federation.DownloadFor(device, device.Rank));
+        using var trainer = new Trainer(model, new TrainingOptions(), Math.Min(options.Batch, setup.Data.Train.Count), setup.Data.MaxLength);
+        return model.Bytes + trainer.ActivationBytes;
     }
 
     private static double Time(Inference inference, Batch batch)

@@ -79,6 +79,9 @@ internal sealed class Federation(FederationSetup setup, IPolicy policy, IAggrega
         return tasks;
     }
 
+    /// <summary>A device that has lost nothing and has the largest rank: what the pruned ones are measured against.</summary>
+    public DeviceState WholeDevice() => new() { Device = 0, Examples = [], Kept = [.. setup.Base.Spec.Layers.Select(KeptGroups.All)], Rank = _options.Rank };
+
     /// <summary>The device's share of the global adapter; a freshly initialised one before anything was learned. Workers ask side by side.</summary>
     public Download DownloadFor(DeviceState device, int rank)
     {
@@ -150,5 +153,6 @@ internal sealed class Federation(FederationSetup setup, IPolicy policy, IAggrega
         TrainingTflop = r.Flops / 1e12,
         Parameters = r.Parameters,
         VoidSteps = r.VoidSteps,
+        TrainingBytes = r.TrainingBytes,
     };
 }

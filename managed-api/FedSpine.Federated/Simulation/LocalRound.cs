@@ -32,6 +32,7 @@ internal sealed record LocalResult
     public required long BytesUp { get; init; }
     public required long Parameters { get; init; }
     public required int VoidSteps { get; init; }
+    public required long TrainingBytes { get; init; }
 
     public double Seconds => ComputeSeconds + DownloadSeconds + UploadSeconds;
 }
@@ -76,7 +77,7 @@ internal static class LocalRound
                 scorer = CreateScorer(task, model);
             double ProbeLoss(Trainer trainer) => Evaluation.Run(b => trainer.Evaluate(b), setup.Data, setup.Data.Train,
                 device.Examples.AsSpan(0, Math.Min(LossExamples, device.Examples.Length)), batch, cancel).Loss;
-            long flops = 0;
+            long flops = 0, bytes = 0;
             double lossBefore = ProbeLoss(trainer);
             int voidSteps = 0;
             for (int step = 1; step <= options.LocalSteps; step++)
@@ -85,6 +86,7 @@ internal static class LocalRound
                 setup.Data.Fill(batch, setup.Data.Train, minibatches.Next());
                 var result = trainer.Step(batch, scorer);
                 flops += result.Flops;
+                bytes = Math.Max(bytes, model.Bytes + trainer.ActivationBytes);
                 voidSteps += result.Applied ? 0 : 1;
                 if (schedule.DueAfter(step) is not { } ratio)
                     continue;
@@ -121,6 +123,7 @@ internal static class LocalRound
                 BytesUp = state.Bytes,
                 Parameters = model.ParameterCount,
                 VoidSteps = voidSteps,
+                TrainingBytes = bytes,
             };
         }
         finally

@@ -11,7 +11,7 @@ namespace FedSpine.Federated.Simulation;
 
 /// <summary>A finished run's figures.</summary>
 internal sealed record RunOutcome(
-    Federation Pruned, Federation? Reference, RunState State, EvaluationResult[] Final, EvaluationResult? ReferenceFinal, double InferenceTimeRatio)
+    Federation Pruned, Federation? Reference, RunState State, EvaluationResult[] Final, EvaluationResult? ReferenceFinal, double InferenceTimeRatio, double TrainingBytes, long TrainingBytesUnpruned)
 {
     /// <summary>Share of the reference's final accuracy (or of its perplexity, above it) whose virtual time is reported.</summary>
     private const double TargetShare = 0.98;
@@ -62,7 +62,9 @@ internal sealed record RunOutcome(
             KeyValueHeadsBefore = [.. spec.Layers.Select(l => l.KeyValueHeads)],
             FfnWidthsBefore = [.. spec.Layers.Select(l => l.FfnWidth)],
             InferenceTimeRatio = InferenceTimeRatio,
-            TrainingFlopsRatio = StepFlops(Pruned.Devices) / StepFlops([WholeDevice()]),
+            TrainingFlopsRatio = StepFlops(Pruned.Devices) / StepFlops([Pruned.WholeDevice()]),
+            TrainingBytes = TrainingBytes,
+            TrainingBytesUnpruned = TrainingBytesUnpruned,
             WallSeconds = wallSeconds,
             PeakRssBytes = Process.GetCurrentProcess().PeakWorkingSet64,
             Unpruned = State.ReferenceCurve,
@@ -113,14 +115,6 @@ internal sealed record RunOutcome(
 
         return model.ParameterCount - gone;
     }
-
-    private DeviceState WholeDevice() => new()
-    {
-        Device = 0,
-        Examples = [],
-        Kept = [.. Pruned.Setup.Base.Spec.Layers.Select(KeptGroups.All)],
-        Rank = Options.Rank,
-    };
 
     private double StepFlops(IEnumerable<DeviceState> devices)
     {

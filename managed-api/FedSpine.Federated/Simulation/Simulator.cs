@@ -74,7 +74,9 @@ public static class Simulator
             pruned, reference, state,
             Assessment.Evaluate(pruned, int.MaxValue, workers, cancel),
             reference is null ? null : Assessment.Evaluate(reference, int.MaxValue, workers, cancel)[0],
-            Assessment.InferenceTimeRatio(pruned, backend, cancel));
+            Assessment.InferenceTimeRatio(pruned, backend, cancel),
+            pruned.Devices.GroupBy(d => d.Ratio > 0 ? d.Device : -1 - d.Rank).Sum(g => g.Count() * (double)Assessment.TrainingBytes(pruned, g.First(), backend)) / options.Devices,
+            Assessment.TrainingBytes(pruned, pruned.WholeDevice(), backend));
         progress.Phase("writing", options.Rounds);
         ModelExport.Write(run, pruned, task, backend);
         var summary = outcome.Summarise(earlier + Stopwatch.GetElapsedTime(started).TotalSeconds);

@@ -19,13 +19,16 @@ internal static class TaskLoader
     /// <summary>Sentences of the bundled sample: training and test.</summary>
     private const int SampleTrain = 4000, SampleTest = 640;
 
+    /// <summary>A test set that is held out is the same for every seed of a run, so that seeds differ in the training alone.</summary>
+    private const ulong HeldOutSeed = 1;
+
     public static string BundledModel { get; } = Path.Combine(AppContext.BaseDirectory, "Sample", "encoder");
 
     public static LoadedTask Load(SimulationOptions options, IComputeBackend backend)
     {
         string folder = options.Model ?? BundledModel;
         var tokenizer = ModelSource.LoadTokenizer(folder);
-        var records = options.Data is null ? Sample(options.Seed) : TaskRecords.Read(options.Task, options.Data, options.EvalData, Columns(options), options.Seed);
+        var records = options.Data is null ? Sample(options.Seed) : TaskRecords.Read(options.Task, options.Data, options.EvalData, Columns(options), HeldOutSeed);
         var model = ModelSource.Load(backend, folder, new LoadOptions
         {
             Head = options.Task == TaskKind.CausalLm ? ModelHead.CausalLm : ModelHead.SequenceClassification,

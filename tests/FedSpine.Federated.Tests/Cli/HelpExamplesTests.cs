@@ -18,6 +18,8 @@ public sealed class HelpExamplesTests(SmallWorld world) : IClassFixture<SmallWor
         "fedspine simulate --config runs/simulate-001/config.json --seed 2",
         "fedspine simulate --device cuda --model llama --task causal-lm --data text.txt",
         "fedspine simulate --resume runs/simulate-001",
+        "fedspine compare --methods all",
+        "fedspine compare --resume runs/compare-001",
         "fedspine pretrain --out encoder",
         "fedspine pretrain --data train.tsv --vocabulary 8000 --width 128 --steps 20000",
         "fedspine pretrain --resume runs/pretrain-001",
