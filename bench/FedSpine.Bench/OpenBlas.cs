@@ -14,8 +14,8 @@ internal sealed unsafe class OpenBlas
     /// <summary>What a report says where there is none.</summary>
     public const string Absent = "OpenBLAS is absent (libopenblas.so.0 was not found; Debian: apt install libopenblas0-pthread)";
 
-    /// <summary>How long its worker threads go on spinning after a product (2^26 cycles), and some.</summary>
-    public static readonly TimeSpan SpinsFor = TimeSpan.FromMilliseconds(35);
+    /// <summary>How long its worker threads go on spinning after a product (2^26 cycles, about 25 ms), and what Linux takes to spread ours again.</summary>
+    public static readonly TimeSpan SpinsFor = TimeSpan.FromMilliseconds(80);
 
     private readonly delegate* unmanaged<int, int, int, int, int, int, float, float*, int, float*, int, float, float*, int, void> _sgemm;
     private readonly delegate* unmanaged<int, void> _setThreads;

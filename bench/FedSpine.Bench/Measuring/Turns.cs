@@ -15,11 +15,12 @@ internal sealed record Turns(double[] Ours, double[] Other, double AllocatedByte
 
     /// <summary>
     /// Rounds of both in turn, who begins alternating, each repeated until a round is long enough for the clock. Both are warm when
-    /// their clock starts: <paramref name="rest"/> lies between them, in which the other's idle threads stop spinning (OpenBLAS's
-    /// spin for about 25 ms after a product, on a core that ours would need), and an untimed call follows it.
+    /// their clock starts: each runs untimed for <paramref name="warmUp"/>, in which the other's idle threads stop spinning and the
+    /// system moves ours to the core that becomes free. The cores are kept busy meanwhile because a hypervisor puts two that have
+    /// slept onto the two threads of one physical core, where both work at half their rate for tens of milliseconds.
     /// </summary>
     /// <param name="threadTime">Processor time of the calling thread in place of the wall's: where both work on no other.</param>
-    public static Turns Measure(Action ours, Action? other, int rounds, double roundSeconds, TimeSpan rest = default, bool threadTime = false)
+    public static Turns Measure(Action ours, Action? other, int rounds, double roundSeconds, TimeSpan warmUp = default, bool threadTime = false)
     {
         Func<double> clock = threadTime ? Clock.ThreadSeconds : Clock.WallSeconds;
         int repeats = Repeats(ours, roundSeconds), otherRepeats = other is null ? 0 : Repeats(other, roundSeconds);
@@ -27,30 +28,27 @@ internal sealed record Turns(double[] Ours, double[] Other, double AllocatedByte
         for (int round = 0; round < rounds; round++)
         {
             if (other is not null && round % 2 == 1)
-                otherSeconds[round] = Time(other, otherRepeats, rest, clock);
-            (oursSeconds[round], bytes[round]) = TimeAndBytes(ours, repeats, rest, clock);
+                otherSeconds[round] = Time(other, otherRepeats, warmUp, clock);
+            (oursSeconds[round], bytes[round]) = TimeAndBytes(ours, repeats, warmUp, clock);
             if (other is not null && round % 2 == 0)
-                otherSeconds[round] = Time(other, otherRepeats, rest, clock);
+                otherSeconds[round] = Time(other, otherRepeats, warmUp, clock);
         }
 
         return new Turns(oursSeconds, otherSeconds, Robust.Median(bytes));
     }
 
     /// <summary>Managed bytes that the process allocates during a call, all threads together.</summary>
-    public static (double Seconds, double Bytes) TimeAndBytes(Action call, int repeats, TimeSpan rest, Func<double>? clock = null)
+    public static (double Seconds, double Bytes) TimeAndBytes(Action call, int repeats, TimeSpan warmUp, Func<double>? clock = null)
     {
         long before = 0;
-        double seconds = Time(call, repeats, rest, clock ?? Clock.WallSeconds, () => before = GC.GetTotalAllocatedBytes(precise: true));
+        double seconds = Time(call, repeats, warmUp, clock ?? Clock.WallSeconds, () => before = GC.GetTotalAllocatedBytes(precise: true));
         return (seconds, (double)(GC.GetTotalAllocatedBytes(precise: true) - before) / repeats);
     }
 
-    private static double Time(Action call, int repeats, TimeSpan rest, Func<double> clock, Action? begin = null)
+    private static double Time(Action call, int repeats, TimeSpan warmUp, Func<double> clock, Action? begin = null)
     {
-        if (rest > TimeSpan.Zero)
-        {
-            Thread.Sleep(rest);
+        for (long first = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(first) < warmUp;)
             call();
-        }
 
         begin?.Invoke();
         double start = clock();
