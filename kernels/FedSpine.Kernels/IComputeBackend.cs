@@ -55,6 +55,34 @@ public interface IComputeBackend : IDisposable
     void LinearForward(DeviceSpan<float> y, DeviceSpan<float> xa, DeviceSpan<float> x, in LinearOperands w, int rows);
 
     /// <summary>
+    /// y as above and fy (rows, Out) = f(y), taken while y is in cache: a feed-forward layer's first half. fy may be y, of which only
+    /// f(y) is then left.
+    /// </summary>
+    void LinearForward<TFormula>(DeviceSpan<float> fy, DeviceSpan<float> y, DeviceSpan<float> xa, DeviceSpan<float> x, in LinearOperands w, int rows)
+        where TFormula : struct, IUnaryFormula
+    {
+        LinearForward(y, xa, x, w, rows);
+        Map<TFormula>(fy, y);
+    }
+
+    /// <summary>
+    /// y as above and fy (rows, Out) = f(z, y): a gated feed-forward layer's first half, z the gate. fy may be y or z, which is then lost.
+    /// </summary>
+    void LinearForward<TFormula>(DeviceSpan<float> fy, DeviceSpan<float> z, DeviceSpan<float> y, DeviceSpan<float> xa, DeviceSpan<float> x,
+        in LinearOperands w, int rows) where TFormula : struct, IBinaryFormula
+    {
+        LinearForward(y, xa, x, w, rows);
+        Map<TFormula>(fy, z, y);
+    }
+
+    /// <summary>dgate = dh up silu'(gate), dup = dh silu(gate), elementwise in one pass. dup may be dh.</summary>
+    void SwiGluBackward(DeviceSpan<float> dgate, DeviceSpan<float> dup, DeviceSpan<float> gate, DeviceSpan<float> up, DeviceSpan<float> dh)
+    {
+        Map<SwiGluBackwardGate>(dgate, gate, up, dh);
+        Map<SwiGluBackwardUp>(dup, gate, dh);
+    }
+
+    /// <summary>
     /// dx (rows, In) = dy W + s (dy B) A (+= when <paramref name="accumulate"/>; dx absent: not formed). Adds to the gradients
     /// that are present: dA += s (dy B)^T x, dB += s dy^T xa, dW += dy^T x (float32 weights only), dbias += column sums of dy.
     /// <paramref name="dyb"/> (rows, Rank) is scratch, absent when Rank is 0.
@@ -65,6 +93,14 @@ public interface IComputeBackend : IDisposable
     /// <summary>y = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + eps) per row. x, y (rows, D); rstd (rows). y may be x.</summary>
     void RmsNormForward(DeviceSpan<float> y, DeviceSpan<float> rstd, DeviceSpan<float> x, DeviceSpan<float> weight, int rows, int D, float eps);
 
+    /// <summary>x += residual, then the norm of it, in one pass. The other operands as in <see cref="RmsNormForward"/>; y is not x.</summary>
+    void AddRmsNormForward(DeviceSpan<float> y, DeviceSpan<float> rstd, DeviceSpan<float> x, DeviceSpan<float> residual, DeviceSpan<float> weight,
+        int rows, int D, float eps)
+    {
+        Map<Add>(x, x, residual);
+        RmsNormForward(y, rstd, x, weight, rows, D, eps);
+    }
+
     /// <summary>dx from dy (+= when <paramref name="accumulate"/>); dweight (D) += when present. dx may be dy when not accumulating.</summary>
     void RmsNormBackward(DeviceSpan<float> dx, DeviceSpan<float> dweight, DeviceSpan<float> dy, DeviceSpan<float> x, DeviceSpan<float> weight,
         DeviceSpan<float> rstd, int rows, int D, bool accumulate = false);
@@ -72,6 +108,14 @@ public interface IComputeBackend : IDisposable
     /// <summary>y = (x - mean) * rstd * weight + bias per row. mean, rstd (rows). y may be x.</summary>
     void LayerNormForward(DeviceSpan<float> y, DeviceSpan<float> mean, DeviceSpan<float> rstd, DeviceSpan<float> x, DeviceSpan<float> weight,
         DeviceSpan<float> bias, int rows, int D, float eps);
+
+    /// <summary>x += residual, then the norm of it, in one pass. The other operands as in <see cref="LayerNormForward"/>; y is not x.</summary>
+    void AddLayerNormForward(DeviceSpan<float> y, DeviceSpan<float> mean, DeviceSpan<float> rstd, DeviceSpan<float> x, DeviceSpan<float> residual,
+        DeviceSpan<float> weight, DeviceSpan<float> bias, int rows, int D, float eps)
+    {
+        Map<Add>(x, x, residual);
+        LayerNormForward(y, mean, rstd, x, weight, bias, rows, D, eps);
+    }
 
     /// <summary>dx from dy (+= when <paramref name="accumulate"/>); dweight, dbias (D) += when present. dx may be dy when not accumulating.</summary>
     void LayerNormBackward(DeviceSpan<float> dx, DeviceSpan<float> dweight, DeviceSpan<float> dbias, DeviceSpan<float> dy, DeviceSpan<float> x,

@@ -16,25 +16,29 @@ internal sealed partial class DecoderPass
             var layer = _model.Layers[l];
             var shape = layer.Spec;
             ref var a = ref _activations[l];
+            DeviceSpan<float> h = default;                                                  // (R, F)
             if (c.RecomputeOf(l) == Recompute.Full)
             {
                 // Up to the feed-forward activation: the backward pass needs nothing of the down projection but a.HA, which was kept.
-                AttentionForward(c, l, keep: true);
+                AttentionForward(c, l, residual: default, keep: true);
                 OutputForward(c, l, keep: true);
-                GateForward(c, l, keep: true);
+                h = GateForward(c, l, keep: true);
             }
 
             // Feed-forward: d = dL/dx2 becomes dL/dx1
             var dy = c.Drop(d, FfnSite(l));                                      // (R, W)
-            var h = c.Rent(rows * shape.FfnWidth);                                          // (R, F)
-            c.Backend.Map<SwiGlu>(h, a.Gate, a.Up);
+            if (h.IsEmpty)
+            {
+                h = c.Rent(rows * shape.FfnWidth);
+                c.Backend.Map<SwiGlu>(h, a.Gate, a.Up);
+            }
+
             var dh = c.Rent(rows * shape.FfnWidth);                                         // (R, F)
             c.LinearBackward(dh, layer.Down, dy, h, a.HA, rows);
             c.ReleaseDropped(dy);
             c.Observer?.OnBackwardFfn(c.Backend, c.Workspace, l, h, dh, c.Sequences);
             var dgate = h; // h is no longer needed                                         // (R, F)
-            c.Backend.Map<SwiGluBackwardGate>(dgate, a.Gate, a.Up, dh);
-            c.Backend.Map<SwiGluBackwardUp>(dh, a.Gate, dh); // dh becomes dup
+            c.Backend.SwiGluBackward(dgate, dh, a.Gate, a.Up, dh); // dh becomes dup
             c.Release(a.Gate);
             c.Release(a.Up);
             var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm);                                // (R, W)
@@ -51,7 +55,7 @@ internal sealed partial class DecoderPass
 
             // Attention: d = dL/dx1 becomes dL/dx
             if (c.RecomputeOf(l) == Recompute.Attention)
-                AttentionForward(c, l, keep: true);
+                AttentionForward(c, l, residual: default, keep: true);
             dy = c.Drop(d, AttentionSite(l));                                               // (R, W)
             var d_o = c.Rent(rows * shape.QuerySize);                                       // (R, QH*D)
             c.LinearBackward(d_o, layer.Output, dy, a.O, a.OA, rows);

@@ -48,43 +48,42 @@ internal sealed partial class DecoderPass : TransformerPass
         c.Backend.EmbeddingForward(x, c.Ids, _model.Embeddings.Words.Weight, rows, W);
         c.DropInPlace(x, EmbeddingSite);
         _rope.Begin(c);
+        DeviceSpan<float> x1 = default; // what the next norm adds to x: a.X1 of the layer before
         for (int l = 0; l < _activations.Length; l++)
         {
             var layer = _model.Layers[l];
             ref var a = ref _activations[l];
 
             a.X = x;
-            AttentionForward(c, l, c.KeepsAttention(l));
+            AttentionForward(c, l, x1, c.KeepsAttention(l));
+            if (l > 0)
+                c.ReleaseUnless(c.KeepsInside(l - 1), x1);
             OutputForward(c, l, c.KeepsInside(l));
-            c.ReleaseUnless(c.Keeps(l), a.X);
 
             // Feed-forward
-            GateForward(c, l, c.KeepsInside(l));
-            var h = c.Rent(rows * layer.Spec.FfnWidth);                                     // (R, F)
-            c.Backend.Map<SwiGlu>(h, a.Gate, a.Up);
-            c.ReleaseUnless(c.KeepsInside(l), a.Gate);
-            c.ReleaseUnless(c.KeepsInside(l), a.Up);
+            var h = GateForward(c, l, c.KeepsInside(l));                                    // (R, F)
             c.Observer?.OnForward(c.Backend, c.Workspace, l, a.O, h, c.Sequences);
             c.ReleaseUnless(c.KeepsAttention(l), a.O);
             x = c.Linear(layer.Down, h, rows, c.Keeps(l), out a.HA);                        // (R, W)
             c.Release(h);
             c.DropInPlace(x, FfnSite(l));
-            c.Backend.Map<Add>(x, x, a.X1);
-            c.ReleaseUnless(c.KeepsInside(l), a.X1);
+            x1 = a.X1;
         }
 
+        c.Backend.Map<Add>(x, x, x1); // the head norms a few rows only
+        c.ReleaseUnless(c.KeepsInside(_activations.Length - 1), x1);
         return x;
     }
 
-    /// <summary>a.Rstd, a.Q, a.K, a.V, a.O and a.Lse from a.X; a.O lives on in any case.</summary>
-    private void AttentionForward(PassContext c, int l, bool keep)
+    /// <summary>a.Rstd, a.Q, a.K, a.V, a.O and a.Lse from a.X, to which the residual is added first if there is one; a.O lives on in any case.</summary>
+    private void AttentionForward(PassContext c, int l, DeviceSpan<float> residual, bool keep)
     {
         int rows = c.Rows;
         var layer = _model.Layers[l];
         var shape = layer.Spec;
         ref var a = ref _activations[l];
         a.Rstd = c.Rent(rows);
-        var xn = Norm(c, a.X, a.Rstd, layer.AttentionNorm);                                 // (R, W)
+        var xn = Norm(c, a.X, a.Rstd, layer.AttentionNorm, residual);                       // (R, W)
         c.ReleaseUnless(keep, a.Rstd);
         a.Q = c.Linear(layer.Query, xn, rows, keep, out a.QA);                              // (R, QH*D)
         a.K = c.Linear(layer.Key, xn, rows, keep, out a.KA);                                // (R, KVH*D)
@@ -101,36 +100,47 @@ internal sealed partial class DecoderPass : TransformerPass
         c.ReleaseUnless(keep, a.Lse);
     }
 
-    /// <summary>a.X1 (R, W) = a.X + dropout(o_proj(a.O)), which lives on in any case.</summary>
+    /// <summary>a.X1 (R, W) = dropout(o_proj(a.O)), which lives on in any case; <see cref="GateForward"/> adds a.X to it.</summary>
     private void OutputForward(PassContext c, int l, bool keep)
     {
         ref var a = ref _activations[l];
         a.X1 = c.Linear(_model.Layers[l].Output, a.O, c.Rows, keep, out a.OA);
         c.DropInPlace(a.X1, AttentionSite(l));
-        c.Backend.Map<Add>(a.X1, a.X1, a.X);
     }
 
-    /// <summary>a.Rstd1, a.Gate and a.Up from a.X1; the latter two live on in any case.</summary>
-    private void GateForward(PassContext c, int l, bool keep)
+    /// <summary>h (R, F) = silu(gate(xn1)) * up(xn1) in a new buffer, xn1 the norm of a.X1 += a.X; a.X, a.Rstd1, a.Gate and a.Up may be kept.</summary>
+    private DeviceSpan<float> GateForward(PassContext c, int l, bool keep)
     {
         int rows = c.Rows;
         var layer = _model.Layers[l];
         ref var a = ref _activations[l];
         a.Rstd1 = c.Rent(rows);
-        var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm);                                    // (R, W)
+        var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm, a.X);                               // (R, W)
         c.ReleaseUnless(keep, a.Rstd1);
+        c.ReleaseUnless(c.Keeps(l), a.X);
         a.Gate = c.Linear(layer.Gate!, xn1, rows, keep, out a.GA);                          // (R, F)
-        a.Up = c.Linear(layer.Up, xn1, rows, keep, out a.UA);                               // (R, F)
+        a.Up = c.Rent(rows * layer.Spec.FfnWidth);                                          // (R, F)
+        a.UA = layer.Up.Rank > 0 ? c.Rent(rows * layer.Up.Rank) : default;                  // (R, r)
+        var h = keep ? c.Rent(rows * layer.Spec.FfnWidth) : a.Up;
+        c.Backend.LinearForward<SwiGlu>(h, a.Gate, a.Up, a.UA, xn1, layer.Up.Operands, rows);
         c.Release(xn1);
+        c.ReleaseUnless(keep, a.UA);
+        c.ReleaseUnless(keep, a.Gate);
+        return h;
     }
 
     public override void Dispose() => _rope.Dispose();
 
-    /// <summary>y (R, W) = RMSNorm(x) in a new buffer; the backward pass calls it again instead of keeping y.</summary>
-    private DeviceSpan<float> Norm(PassContext c, DeviceSpan<float> x, DeviceSpan<float> rstd, Parameter weight)
+    /// <summary>
+    /// x += residual, if there is one, and y (R, W) = RMSNorm(x) in a new buffer; the backward pass calls it again instead of keeping y.
+    /// </summary>
+    private DeviceSpan<float> Norm(PassContext c, DeviceSpan<float> x, DeviceSpan<float> rstd, Parameter weight, DeviceSpan<float> residual = default)
     {
         var y = c.Rent(x.Length);
-        c.Backend.RmsNormForward(y, rstd, x, weight.Value, c.Rows, _model.Spec.Width, _model.Spec.NormEpsilon);
+        if (residual.IsEmpty)
+            c.Backend.RmsNormForward(y, rstd, x, weight.Value, c.Rows, _model.Spec.Width, _model.Spec.NormEpsilon);
+        else
+            c.Backend.AddRmsNormForward(y, rstd, x, residual, weight.Value, c.Rows, _model.Spec.Width, _model.Spec.NormEpsilon);
         return y;
     }
 

@@ -15,14 +15,17 @@ internal sealed partial class EncoderPass
             var layer = model.Layers[l];
             var shape = layer.Spec;
             ref var a = ref _activations[l];
-            if (c.RecomputeOf(l) == Recompute.Full)
-                ForwardAgain(c, l);
+            var h = c.RecomputeOf(l) == Recompute.Full ? ForwardAgain(c, l) : default;      // (R, F)
 
             // Feed-forward: d = dL/dx2 becomes dL/d(x1 + down(h)), then dL/dx1
             NormBackward(c, d, a.Ffn, layer.FfnNorm, layer.FfnNormBias);
             var dy = c.Drop(d, FfnSite(l));                                      // (R, W)
-            var h = c.Rent(rows * shape.FfnWidth);                                          // (R, F)
-            c.Activate(model.Spec.Activation, h, a.U);
+            if (h.IsEmpty)
+            {
+                h = c.Rent(rows * shape.FfnWidth);
+                c.Activate(model.Spec.Activation, h, a.U);
+            }
+
             var dh = c.Rent(rows * shape.FfnWidth);                                         // (R, F)
             c.LinearBackward(dh, layer.Down, dy, h, a.HA, rows);
             c.ReleaseDropped(dy);
@@ -84,17 +87,17 @@ internal sealed partial class EncoderPass
 
     /// <summary>
     /// The layer's forward pass once more, up to the feed-forward activation: what follows, the down projection into a.Ffn, was kept,
-    /// since the next layer's input comes from it.
+    /// since the next layer's input comes from it. Returns h (R, F).
     /// </summary>
-    private void ForwardAgain(PassContext c, int l)
+    private DeviceSpan<float> ForwardAgain(PassContext c, int l)
     {
-        ref var a = ref _activations[l];
         var x = LayerInput(c, l);
         AttentionForward(c, l, x, keep: true);
         var x1 = OutputForward(c, l, x, keep: true);
         c.Release(x);
-        a.U = c.Linear(model.Layers[l].Up, x1, c.Rows, keep: true, out a.UA);
+        var h = UpForward(c, l, x1, keep: true);
         c.Release(x1);
+        return h;
     }
 
     /// <summary>x (R, W): what the forward pass fed layer <paramref name="l"/>, in a new buffer.</summary>

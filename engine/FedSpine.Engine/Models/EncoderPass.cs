@@ -1,5 +1,4 @@
 using FedSpine.Kernels;
-using FedSpine.Kernels.Formulas;
 using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Engine.Models;
@@ -48,18 +47,14 @@ internal sealed partial class EncoderPass(Model model) : TransformerPass
             c.Release(x);
 
             // Feed-forward
-            a.U = c.Linear(layer.Up, x1, rows, c.KeepsInside(l), out a.UA);                 // (R, F)
-            var h = c.Rent(rows * layer.Spec.FfnWidth);                                     // (R, F)
-            c.Activate(model.Spec.Activation, h, a.U);
-            c.ReleaseUnless(c.KeepsInside(l), a.U);
+            var h = UpForward(c, l, x1, c.KeepsInside(l));                                  // (R, F)
             c.Observer?.OnForward(c.Backend, c.Workspace, l, a.O, h, c.Sequences);
             c.ReleaseUnless(c.KeepsAttention(l), a.O);
             a.Ffn.Sum = c.Linear(layer.Down, h, rows, c.Keeps(l), out a.HA);                // (R, W)
             c.Release(h);
             c.DropInPlace(a.Ffn.Sum, FfnSite(l));
-            c.Backend.Map<Add>(a.Ffn.Sum, a.Ffn.Sum, x1);
+            x = NormForward(c, ref a.Ffn, x1, layer.FfnNorm, layer.FfnNormBias, c.Keeps(l + 1)); // (R, W), input of the next layer
             c.Release(x1);
-            x = NormForward(c, ref a.Ffn, layer.FfnNorm, layer.FfnNormBias, c.Keeps(l + 1)); // (R, W), input of the next layer
         }
 
         return x;
@@ -90,8 +85,20 @@ internal sealed partial class EncoderPass(Model model) : TransformerPass
         ref var a = ref _activations[l];
         a.Attention.Sum = c.Linear(layer.Output, a.O, c.Rows, keep, out a.OA);              // (R, W)
         c.DropInPlace(a.Attention.Sum, AttentionSite(l));
-        c.Backend.Map<Add>(a.Attention.Sum, a.Attention.Sum, x);
-        return NormForward(c, ref a.Attention, layer.AttentionNorm, layer.AttentionNormBias, keep);
+        return NormForward(c, ref a.Attention, x, layer.AttentionNorm, layer.AttentionNormBias, keep);
+    }
+
+    /// <summary>h (R, F) = act(up(x1)) in a new buffer; a.U and a.UA may be kept.</summary>
+    private DeviceSpan<float> UpForward(PassContext c, int l, DeviceSpan<float> x1, bool keep)
+    {
+        var up = model.Layers[l].Up;
+        ref var a = ref _activations[l];
+        a.U = c.Rent(c.Rows * up.Out);
+        a.UA = up.Rank > 0 ? c.Rent(c.Rows * up.Rank) : default;
+        var h = keep ? c.Rent(c.Rows * up.Out) : a.U;
+        c.LinearActivated(model.Spec.Activation, h, a.U, a.UA, x1, up, c.Rows);
+        c.ReleaseUnless(keep, a.UA);
+        return h;
     }
 
     /// <summary>x (R, W) = dropout(LN(words[ids] + positions[t] + types[type])).</summary>
@@ -103,19 +110,22 @@ internal sealed partial class EncoderPass(Model model) : TransformerPass
         c.Backend.EmbeddingForward(_embedding.Sum, c.Ids, e.Words.Weight, rows, W);
         c.Backend.EmbeddingForward(_embedding.Sum, c.Positions, e.Positions!.Value, rows, W, accumulate: true);
         c.Backend.EmbeddingForward(_embedding.Sum, c.Types, e.Types!.Value, rows, W, accumulate: true);
-        var x = NormForward(c, ref _embedding, e.Norm!, e.NormBias, c.Keeps(0));
+        var x = NormForward(c, ref _embedding, default, e.Norm!, e.NormBias, c.Keeps(0));
         c.DropInPlace(x, EmbeddingSite);
         return x;
     }
 
-    /// <summary>y (R, W) = LN(sum) in a new buffer; sum and statistics may be kept.</summary>
-    private DeviceSpan<float> NormForward(PassContext c, ref NormInput input, Parameter weight, Parameter? bias, bool keep)
+    /// <summary>sum += residual, if there is one, and y (R, W) = LN(sum) in a new buffer; sum and statistics may be kept.</summary>
+    private DeviceSpan<float> NormForward(PassContext c, ref NormInput input, DeviceSpan<float> residual, Parameter weight, Parameter? bias, bool keep)
     {
         int rows = c.Rows, W = model.Spec.Width;
         input.Mean = c.Rent(rows);
         input.Rstd = c.Rent(rows);
         var y = c.Rent(rows * W);
-        c.Backend.LayerNormForward(y, input.Mean, input.Rstd, input.Sum, weight.Value, bias!.Value, rows, W, model.Spec.NormEpsilon);
+        if (residual.IsEmpty)
+            c.Backend.LayerNormForward(y, input.Mean, input.Rstd, input.Sum, weight.Value, bias!.Value, rows, W, model.Spec.NormEpsilon);
+        else
+            c.Backend.AddLayerNormForward(y, input.Mean, input.Rstd, input.Sum, residual, weight.Value, bias!.Value, rows, W, model.Spec.NormEpsilon);
         if (!keep)
             Release(c, input);
         return y;

@@ -150,6 +150,18 @@ internal sealed class PassContext
             Release(y);
     }
 
+    /// <summary>u (rows, Out) and h = activation(u); h may be u, of which only h is then left.</summary>
+    public void LinearActivated(Activation activation, DeviceSpan<float> h, DeviceSpan<float> u, DeviceSpan<float> xa, DeviceSpan<float> x, Linear w, int rows)
+    {
+        switch (activation)
+        {
+            case Activation.Gelu: Backend.LinearForward<Gelu>(h, u, xa, x, w.Operands, rows); break;
+            case Activation.GeluTanh: Backend.LinearForward<GeluTanh>(h, u, xa, x, w.Operands, rows); break;
+            case Activation.Relu: Backend.LinearForward<Relu>(h, u, xa, x, w.Operands, rows); break;
+            default: Backend.LinearForward<Silu>(h, u, xa, x, w.Operands, rows); break;
+        }
+    }
+
     public void Activate(Activation activation, DeviceSpan<float> y, DeviceSpan<float> x)
     {
         switch (activation)

@@ -1,10 +1,30 @@
+using FedSpine.Kernels.Formulas;
 using FedSpine.Kernels.Memory;
 
 namespace FedSpine.Kernels.Host;
 
 internal sealed unsafe partial class HostBackend<TSimd, TVector>
 {
-    public void LinearForward(DeviceSpan<float> y, DeviceSpan<float> xa, DeviceSpan<float> x, in LinearOperands w, int rows)
+    public void LinearForward(DeviceSpan<float> y, DeviceSpan<float> xa, DeviceSpan<float> x, in LinearOperands w, int rows) =>
+        LinearForward(y, xa, x, w, rows, default(NoEpilogue));
+
+    public void LinearForward<TFormula>(DeviceSpan<float> fy, DeviceSpan<float> y, DeviceSpan<float> xa, DeviceSpan<float> x, in LinearOperands w, int rows)
+        where TFormula : struct, IUnaryFormula
+    {
+        RequireLength(fy, y.Length);
+        LinearForward(y, xa, x, w, rows, new UnaryEpilogue<TFormula> { Fy = Pointer(fy), Y = Pointer(y), N = w.Out });
+    }
+
+    public void LinearForward<TFormula>(DeviceSpan<float> fy, DeviceSpan<float> z, DeviceSpan<float> y, DeviceSpan<float> xa, DeviceSpan<float> x,
+        in LinearOperands w, int rows) where TFormula : struct, IBinaryFormula
+    {
+        RequireLength(fy, y.Length);
+        RequireLength(z, y.Length);
+        LinearForward(y, xa, x, w, rows, new BinaryEpilogue<TFormula> { Fy = Pointer(fy), Z = Pointer(z), Y = Pointer(y), N = w.Out });
+    }
+
+    private void LinearForward<TEpilogue>(DeviceSpan<float> y, DeviceSpan<float> xa, DeviceSpan<float> x, in LinearOperands w, int rows, TEpilogue epilogue)
+        where TEpilogue : unmanaged, IMatMulEpilogue
     {
         RequireLinear(w);
         RequireLength(y, (long)rows * w.Out);
@@ -40,7 +60,22 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             {
                 // Few rows: a second pass over y costs next to nothing, packing W for a common product would cost more than both.
                 Run(product);
-                MatMul(y, xa, w.B, new MatMulShape(MatMulLayout.NT, rows, w.Out, w.Rank), w.Scale, accumulate: true);
+                Run(new MatMulProduct
+                {
+                    A = Pointer(xa),
+                    RowA = w.Rank,
+                    ColumnA = 1,
+                    B = Pointer(w.B),
+                    RowB = 1,
+                    ColumnB = w.Rank,
+                    C = Pointer(y),
+                    RowC = w.Out,
+                    M = rows,
+                    N = w.Out,
+                    K = w.Rank,
+                    Alpha = w.Scale,
+                    Accumulate = true,
+                }, epilogue);
                 return;
             }
 
@@ -53,7 +88,7 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             product.TailScale = w.Scale;
         }
 
-        Run(product);
+        Run(product, epilogue);
     }
 
     public void LinearBackward(DeviceSpan<float> dx, in LinearGradients dw, DeviceSpan<float> dyb, DeviceSpan<float> dy, DeviceSpan<float> x,

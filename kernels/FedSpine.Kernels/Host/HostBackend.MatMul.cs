@@ -13,6 +13,8 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
 
     private float* _packed;        // B, shared by the workers of one product
     private long _packedLength;
+    private float* _transposed;    // C of RunTransposed
+    private long _transposedLength;
     private float* _workerScratch; // one block per worker
     private long _workerLength;
 
@@ -42,6 +44,12 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             Alpha = alpha,
             Accumulate = accumulate,
         };
+        if (shape.Batch == 1 && transposeA && N <= TSimd.Width && M >= MatMulBlocks<TSimd, TVector>.PanelWidth)
+        {
+            RunTransposed(product);
+            return;
+        }
+
         long flopsPerMatrix = Math.Max(1, 2L * M * N * K);
         if (shape.Batch == 1 || flopsPerMatrix > MatMulGrain * 100)
         {
@@ -71,8 +79,42 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         _pool.For(shape.Batch, (int)Math.Min(shape.Batch, 1 + MatMulGrain / 2 / flopsPerMatrix), ref body);
     }
 
-    /// <summary>One product on all workers.</summary>
-    private void Run(MatMulProduct p)
+    /// <summary>
+    /// C^T = B^T A^T aside, for a C of few columns and an A whose columns are contiguous (the gradient of a LoRA's B): the vectors of
+    /// the kernel then run along M, where there is enough to fill them, and A is read where it lies. The same bits: each element is
+    /// the same sum.
+    /// </summary>
+    private void RunTransposed(MatMulProduct p)
+    {
+        int panel = MatMulBlocks<TSimd, TVector>.PanelWidth, stride = (p.M + panel - 1) / panel * panel;
+        if ((long)stride * p.N > _transposedLength)
+            Reallocate(ref _transposed, ref _transposedLength, (long)stride * p.N);
+        if (p.Accumulate)
+            MatMulPacking<TSimd, TVector>.Transpose(_transposed, stride, p.C, p.RowC, p.N, p.M);
+        Run(new MatMulProduct
+        {
+            A = p.B,
+            RowA = p.ColumnB,
+            ColumnA = p.RowB,
+            B = p.A,
+            RowB = p.ColumnA,
+            ColumnB = p.RowA,
+            C = _transposed,
+            RowC = stride,
+            RoomyC = true,
+            M = p.N,
+            N = p.M,
+            K = p.K,
+            Alpha = p.Alpha,
+            Accumulate = p.Accumulate,
+        });
+        MatMulPacking<TSimd, TVector>.Transpose(p.C, (int)p.RowC, _transposed, stride, p.M, p.N);
+    }
+
+    private void Run(in MatMulProduct p) => Run(p, default(NoEpilogue));
+
+    /// <summary>One product on all workers; the epilogue follows on every block of C, on the thread that computed it.</summary>
+    private void Run<TEpilogue>(MatMulProduct p, TEpilogue epilogue) where TEpilogue : unmanaged, IMatMulEpilogue
     {
         MatMulBlocks<TSimd, TVector>.Plan(ref p);
         ReserveWorkerScratch(MatMulBlocks<TSimd, TVector>.ComputeScratch);
@@ -98,7 +140,7 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
                 _pool.For(panels, serial ? panels : Math.Max(1, ElementGrain / (panel * totalK)), ref pack);
             }
 
-            var compute = new ComputeBody { Product = p, Start = n, End = end, Packed = _packed, Scratch = _workerScratch, ScratchLength = _workerLength };
+            var compute = new ComputeBody<TEpilogue> { Epilogue = epilogue, Product = p, Start = n, End = end, Packed = _packed, Scratch = _workerScratch, ScratchLength = _workerLength };
             int tasks = compute.Split(serial ? 1 : _pool.Count);
             _pool.For(tasks, serial ? tasks : 1, ref compute);
         }
@@ -125,9 +167,10 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
     private void DisposeMatMulScratch()
     {
         NativeMemory.AlignedFree(_packed);
+        NativeMemory.AlignedFree(_transposed);
         NativeMemory.AlignedFree(_workerScratch);
-        _packed = _workerScratch = null;
-        _packedLength = _workerLength = 0;
+        _packed = _transposed = _workerScratch = null;
+        _packedLength = _transposedLength = _workerLength = 0;
     }
 
     private static void RequireMatrix(DeviceSpan<float> span, int rows, int columns, int stride, int batch, long batchStride,
@@ -178,8 +221,9 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         }
     }
 
-    private struct ComputeBody : IRangeBody
+    private struct ComputeBody<TEpilogue> : IRangeBody where TEpilogue : unmanaged, IMatMulEpilogue
     {
+        public TEpilogue Epilogue;
         public MatMulProduct Product;
         public int Start, End;                     // columns
         public int TaskRows, TaskColumns, RowTasks;
@@ -212,8 +256,9 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             for (int i = start; i < end; i++)
             {
                 int m = i % RowTasks * TaskRows, n = i / RowTasks * TaskColumns;
-                MatMulBlocks<TSimd, TVector>.Compute(Product, m, Math.Min(m + TaskRows, Product.M), Start + n,
-                    Math.Min(Start + n + TaskColumns, End), Packed + (long)n * Product.PackedDepth, Scratch + worker * ScratchLength);
+                int endM = Math.Min(m + TaskRows, Product.M), startN = Start + n, endN = Math.Min(startN + TaskColumns, End);
+                MatMulBlocks<TSimd, TVector>.Compute(Product, m, endM, startN, endN, Packed + (long)n * Product.PackedDepth, Scratch + worker * ScratchLength);
+                Epilogue.Invoke(m, endM, startN, endN);
             }
         }
     }

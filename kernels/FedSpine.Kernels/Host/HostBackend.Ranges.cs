@@ -8,6 +8,8 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
     /// <summary>Columns in a block of a pass down the columns of a matrix: a whole number of vectors and of cache lines.</summary>
     private const int ColumnBlock = 64;
 
+    private const int WidestColumnBlock = 1024;
+
     /// <summary>Forks over elements. Chunks start on multiples of every vector width, so that the tail is the same for any number of threads.</summary>
     private void ForElements<TBody>(int count, ref TBody body) where TBody : unmanaged, IRangeBody => _pool.For(count, ElementGrain, ref body);
 
@@ -17,12 +19,13 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
 
     /// <summary>
     /// Forks over blocks of columns, for sums down the columns: each column is summed by one thread, rows in order. The body's
-    /// range is in columns and starts on a multiple of <see cref="ColumnBlock"/>.
+    /// range is in columns and starts on a multiple of <see cref="ColumnBlock"/>. Blocks are as wide as two a thread allow, up to a
+    /// page: a narrow block takes a few lines from every page of the matrix, which neither prefetcher nor TLB likes.
     /// </summary>
     private void ForColumns<TBody>(int columns, long elementsPerColumn, ref TBody body) where TBody : unmanaged, IRangeBody
     {
-        long grain = ElementGrain / Math.Max(1, elementsPerColumn) / ColumnBlock * ColumnBlock;
-        _pool.For(columns, (int)Math.Max(ColumnBlock, grain), ref body);
+        long grain = Math.Max(ElementGrain / Math.Max(1, elementsPerColumn), Math.Min(columns / (2 * _pool.Count), WidestColumnBlock));
+        _pool.For(columns, (int)Math.Max(ColumnBlock, grain / ColumnBlock * ColumnBlock), ref body);
     }
 
     /// <summary>Every id must be a row (or column) of the table: checked before anything is written.</summary>

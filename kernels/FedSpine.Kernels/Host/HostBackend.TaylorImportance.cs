@@ -47,12 +47,30 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             {
                 float* gates = Gates + (long)b * G;
                 new Span<float>(gates + start, end - start).Clear();
-                for (int t = 0; t < Lengths[b]; t++)
-                {
-                    long row = ((long)b * T + t) * G;
-                    AddProductRow(gates + start, X + row + start, Dx + row + start, end - start);
-                }
+                float* x = X + (long)b * T * G + start, dx = Dx + (long)b * T * G + start;
+                int t = 0;
+                for (; t <= Lengths[b] - 4; t += 4, x += 4L * G, dx += 4L * G)
+                    AddFourProductRows(gates + start, x, dx, G, end - start);
+                for (; t < Lengths[b]; t++, x += G, dx += G)
+                    AddProductRow(gates + start, x, dx, end - start);
             }
+        }
+
+        /// <summary>z += x * y over four rows in turn, so that z is read and written once for all of them.</summary>
+        private static void AddFourProductRows(float* z, float* x, float* y, nint stride, int n)
+        {
+            int i = 0;
+            for (; i <= n - TSimd.Width; i += TSimd.Width, x += TSimd.Width, y += TSimd.Width)
+            {
+                var sum = TSimd.MultiplyAdd(TSimd.Load(x), TSimd.Load(y), TSimd.Load(z + i));
+                sum = TSimd.MultiplyAdd(TSimd.Load(x + stride), TSimd.Load(y + stride), sum);
+                sum = TSimd.MultiplyAdd(TSimd.Load(x + 2 * stride), TSimd.Load(y + 2 * stride), sum);
+                sum = TSimd.MultiplyAdd(TSimd.Load(x + 3 * stride), TSimd.Load(y + 3 * stride), sum);
+                TSimd.Store(z + i, sum);
+            }
+
+            for (; i < n; i++, x++, y++)
+                z[i] = z[i] + x[0] * y[0] + x[stride] * y[stride] + x[2 * stride] * y[2 * stride] + x[3 * stride] * y[3 * stride];
         }
     }
 

@@ -125,7 +125,7 @@ internal static unsafe class MatMulPacking<TSimd, TVector>
     }
 
     /// <summary>y[k * rowY + n] = x[n * rowX + k].</summary>
-    private static void Transpose(float* y, int rowY, float* x, nint rowX, int depth, int columns)
+    public static void Transpose(float* y, int rowY, float* x, nint rowX, int depth, int columns)
     {
         for (int k = 0; k < depth; k += TransposeDepth)
         {

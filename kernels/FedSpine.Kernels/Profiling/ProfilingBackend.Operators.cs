@@ -64,6 +64,32 @@ public sealed partial class ProfilingBackend
         End("LinearForward", start, y.Bytes + xa.Bytes + x.Bytes + Bytes(w), w.Weight);
     }
 
+    public void LinearForward<TFormula>(DeviceSpan<float> fy, DeviceSpan<float> y, DeviceSpan<float> xa, DeviceSpan<float> x, in LinearOperands w,
+        int rows) where TFormula : struct, IUnaryFormula
+    {
+        long start = Stopwatch.GetTimestamp();
+        _inner.LinearForward<TFormula>(fy, y, xa, x, in w, rows);
+        Cost.LinearForward<TFormula>(fy, y, xa, x, in w, rows);
+        End(FusedNames<TFormula>.Name, start, fy.Bytes + y.Bytes + xa.Bytes + x.Bytes + Bytes(w), w.Weight);
+    }
+
+    public void LinearForward<TFormula>(DeviceSpan<float> fy, DeviceSpan<float> z, DeviceSpan<float> y, DeviceSpan<float> xa, DeviceSpan<float> x,
+        in LinearOperands w, int rows) where TFormula : struct, IBinaryFormula
+    {
+        long start = Stopwatch.GetTimestamp();
+        _inner.LinearForward<TFormula>(fy, z, y, xa, x, in w, rows);
+        Cost.LinearForward<TFormula>(fy, z, y, xa, x, in w, rows);
+        End(FusedNames<TFormula>.Name, start, fy.Bytes + z.Bytes + y.Bytes + xa.Bytes + x.Bytes + Bytes(w), w.Weight);
+    }
+
+    public void SwiGluBackward(DeviceSpan<float> dgate, DeviceSpan<float> dup, DeviceSpan<float> gate, DeviceSpan<float> up, DeviceSpan<float> dh)
+    {
+        long start = Stopwatch.GetTimestamp();
+        _inner.SwiGluBackward(dgate, dup, gate, up, dh);
+        Cost.SwiGluBackward(dgate, dup, gate, up, dh);
+        End("SwiGluBackward", start, dgate.Bytes + dup.Bytes + gate.Bytes + up.Bytes + dh.Bytes);
+    }
+
     public void LinearBackward(DeviceSpan<float> dx, in LinearGradients dw, DeviceSpan<float> dyb, DeviceSpan<float> dy,
         DeviceSpan<float> x, DeviceSpan<float> xa, in LinearOperands w, int rows, bool accumulate = false)
     {
@@ -71,6 +97,24 @@ public sealed partial class ProfilingBackend
         _inner.LinearBackward(dx, in dw, dyb, dy, x, xa, in w, rows, accumulate);
         _cost.LinearBackward(dx, in dw, dyb, dy, x, xa, in w, rows, accumulate);
         End("LinearBackward", start, dx.Bytes + dyb.Bytes + dy.Bytes + x.Bytes + xa.Bytes + Bytes(dw) + Bytes(w), w.Weight);
+    }
+
+    public void AddRmsNormForward(DeviceSpan<float> y, DeviceSpan<float> rstd, DeviceSpan<float> x, DeviceSpan<float> residual,
+        DeviceSpan<float> weight, int rows, int D, float eps)
+    {
+        long start = Stopwatch.GetTimestamp();
+        _inner.AddRmsNormForward(y, rstd, x, residual, weight, rows, D, eps);
+        Cost.AddRmsNormForward(y, rstd, x, residual, weight, rows, D, eps);
+        End("AddRmsNormForward", start, y.Bytes + rstd.Bytes + 2 * x.Bytes + residual.Bytes + weight.Bytes);
+    }
+
+    public void AddLayerNormForward(DeviceSpan<float> y, DeviceSpan<float> mean, DeviceSpan<float> rstd, DeviceSpan<float> x,
+        DeviceSpan<float> residual, DeviceSpan<float> weight, DeviceSpan<float> bias, int rows, int D, float eps)
+    {
+        long start = Stopwatch.GetTimestamp();
+        _inner.AddLayerNormForward(y, mean, rstd, x, residual, weight, bias, rows, D, eps);
+        Cost.AddLayerNormForward(y, mean, rstd, x, residual, weight, bias, rows, D, eps);
+        End("AddLayerNormForward", start, y.Bytes + mean.Bytes + rstd.Bytes + 2 * x.Bytes + residual.Bytes + weight.Bytes + bias.Bytes);
     }
 
     public void RmsNormForward(DeviceSpan<float> y, DeviceSpan<float> rstd, DeviceSpan<float> x, DeviceSpan<float> weight, int rows,

@@ -80,4 +80,12 @@ public sealed partial class ProfilingBackend(IComputeBackend inner) : IComputeBa
     {
         public static string Name { get; } = "Map " + typeof(TFormula).Name;
     }
+
+    /// <summary>With the fused operators, which it counts part by part.</summary>
+    private IComputeBackend Cost => _cost;
+
+    private static class FusedNames<TFormula>
+    {
+        public static string Name { get; } = "LinearForward " + typeof(TFormula).Name;
+    }
 }

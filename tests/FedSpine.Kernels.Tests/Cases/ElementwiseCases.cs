@@ -1,4 +1,5 @@
 using FedSpine.Kernels.Formulas;
+using FedSpine.Kernels.Memory;
 using FedSpine.Kernels.Tests.Reference;
 
 namespace FedSpine.Kernels.Tests.Cases;
@@ -64,10 +65,25 @@ public sealed record TernaryMapCase(int Length, int On = 0) : OperatorCase
         return () => sandbox.Backend.Map<SwiGluBackwardGate>(dgate, gate, up, dh);
     }
 
-    private static double[] FiniteDifferencesOfSwiGlu(double[] gate, double[] up, double[] dh)
+    internal static double[] FiniteDifferencesOfSwiGlu(double[] gate, double[] up, double[] dh)
     {
         const double step = 1e-5;
         return [.. gate.Select((g, i) => dh[i] * up[i] * (FormulaReference.Silu(g + step) - FormulaReference.Silu(g - step)) / (2 * step))];
+    }
+}
+
+/// <summary>dgate and dup in one pass; <paramref name="OnDh"/>: dup lies on dh.</summary>
+public sealed record SwiGluBackwardCase(int Length, bool OnDh = false) : OperatorCase
+{
+    public override Action Prepare(Sandbox sandbox)
+    {
+        float[][] x = [TestData.Uniform(Length, 1), TestData.Uniform(Length, 2), TestData.Uniform(Length, 3)];
+        double[] dup = [.. x[0].Zip(x[2], (gate, dh) => dh * FormulaReference.Silu(gate))];
+        var spanDgate = sandbox.Output("dgate", TernaryMapCase.FiniteDifferencesOfSwiGlu(x[0].ToDouble(), x[1].ToDouble(), x[2].ToDouble()), null, 1e-6);
+        var spanDup = sandbox.Output("dup", dup, OnDh ? x[2] : null, 1e-6);
+        DeviceSpan<float> gate = sandbox.Input("gate", x[0]), up = sandbox.Input("up", x[1]);
+        var dh = OnDh ? spanDup : sandbox.Input("dh", x[2]);
+        return () => sandbox.Backend.SwiGluBackward(spanDgate, spanDup, gate, up, dh);
     }
 }
 

@@ -1,3 +1,4 @@
+using FedSpine.Kernels.Formulas;
 using FedSpine.Kernels.Memory;
 using FedSpine.Kernels.Tests.Reference;
 
@@ -83,5 +84,26 @@ public sealed record LinearBackwardCase(
     {
         var before = TestData.Uniform(gradient.Length, 7);
         return sandbox.Output(name, [.. gradient.Select((g, i) => g + before[i])], before);
+    }
+}
+
+/// <summary>A linear layer and what follows on it: gelu(y), or silu(z) * y with a gate z; <paramref name="InPlace"/>: over y.</summary>
+public sealed record LinearActivationCase(int Rows, int In, int Out, int Rank, bool Gated, bool InPlace, WeightType Type = WeightType.F32)
+    : LinearCase(Rows, In, Out, Rank, true, Type)
+{
+    public override Action Prepare(Sandbox sandbox)
+    {
+        var y = Reference.Forward();
+        var z = TestData.Uniform(Rows * Out, 8);
+        double[] fy = [.. y.Select((v, i) => Gated ? FormulaReference.Silu(z[i]) * v : FormulaReference.Gelu(v))];
+        var spanFy = sandbox.Output("fy", fy);
+        var spanY = InPlace ? spanFy : sandbox.Output("y", y);
+        var xa = Rank > 0 ? sandbox.Output("xa", Reference.XA()) : default;
+        var spanZ = Gated ? sandbox.Input("z", z) : default;
+        var x = sandbox.Input("x", X);
+        var w = Operands(sandbox);
+        return Gated
+            ? () => sandbox.Backend.LinearForward<SwiGlu>(spanFy, spanZ, spanY, xa, x, w, Rows)
+            : () => sandbox.Backend.LinearForward<Gelu>(spanFy, spanY, xa, x, w, Rows);
     }
 }

@@ -108,3 +108,23 @@ public sealed record LayerNormBackwardCase(int Rows, int D, bool WithWeight, boo
         return () => sandbox.Backend.LayerNormBackward(dx, dweight, dbias, dy, spanX, spanWeight, mean, rstd, Rows, D, Accumulate);
     }
 }
+
+/// <summary>Both norms of x + residual, the sum left in x.</summary>
+public sealed record AddNormForwardCase(int Rows, int D, bool Layer) : NormCase(Rows, D)
+{
+    public override Action Prepare(Sandbox sandbox)
+    {
+        float[] before = TestData.Uniform(Rows * D, 5), residual = [.. X.Zip(before, (sum, x) => sum - x)];
+        var sum = before.ToDouble().Plus(residual.ToDouble());
+        double[] weight = Weight.ToDouble(), bias = Bias.ToDouble();
+        double[] PerRow(Func<double[], double> f) => RowMajor.Map(sum, D, (x, _) => [f(x)]);
+        var y = sandbox.Output("y", RowMajor.Map(sum, D, (x, _) => Layer ? NormReference.LayerNorm(x, weight, bias, Eps) : NormReference.RmsNorm(x, weight, Eps)));
+        var x = sandbox.Output("x", sum, before);
+        DeviceSpan<float> spanResidual = sandbox.Input("residual", residual), spanWeight = sandbox.Input("weight", Weight), spanBias = sandbox.Input("bias", Bias);
+        var rstd = sandbox.Output("rstd", PerRow(row => Layer ? NormReference.Moments(row, Eps).Rstd : NormReference.RmsRstd(row, Eps)));
+        if (!Layer)
+            return () => sandbox.Backend.AddRmsNormForward(y, rstd, x, spanResidual, spanWeight, Rows, D, Eps);
+        var mean = sandbox.Output("mean", PerRow(row => row.Average()));
+        return () => sandbox.Backend.AddLayerNormForward(y, mean, rstd, x, spanResidual, spanWeight, spanBias, Rows, D, Eps);
+    }
+}

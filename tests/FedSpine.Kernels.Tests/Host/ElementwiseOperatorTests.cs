@@ -35,10 +35,11 @@ public sealed class MapOperatorTests : HostOperatorTests
         .. from n in Lengths from inPlace in Both select new UnaryMapCase(n, inPlace),
         .. from n in Lengths from operand in Enumerable.Range(0, 3) select new BinaryMapCase(n, operand),
         .. from n in Lengths from operand in Enumerable.Range(0, 4) select new TernaryMapCase(n, operand),
+        .. from n in Lengths from onDh in Both select new SwiGluBackwardCase(n, onDh),
         new UnaryMapCase(0),
     ];
 
-    public override IEnumerable<OperatorCase> LargeCases => [new UnaryMapCase(50_003), new BinaryMapCase(50_003), new TernaryMapCase(50_003, 3)];
+    public override IEnumerable<OperatorCase> LargeCases => [new UnaryMapCase(50_003), new BinaryMapCase(50_003), new TernaryMapCase(50_003, 3), new SwiGluBackwardCase(50_003, true)];
 
     [Fact]
     public void RejectsUnequalLengths()

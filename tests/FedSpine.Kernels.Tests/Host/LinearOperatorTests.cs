@@ -21,6 +21,7 @@ public sealed class LinearOperatorTests : HostOperatorTests
     private static IEnumerable<OperatorCase> AllOf((int Rows, int In, int Out, int Rank)[] shapes) =>
     [
         .. from s in shapes from bias in Both select new LinearForwardCase(s.Rows, s.In, s.Out, s.Rank, bias),
+        .. from s in shapes from gated in Both from inPlace in Both select new LinearActivationCase(s.Rows, s.In, s.Out, s.Rank, gated, inPlace),
         .. from s in shapes
            from wanted in Wanted
            from accumulate in Both
