@@ -1,11 +1,8 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using FedSpine.Bench.Measuring;
 using FedSpine.Bench.Workloads;
 using FedSpine.Engine.Formats;
 using FedSpine.Engine.Generation;
-using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
 using FedSpine.Kernels;
 using FedSpine.Kernels.Host;
@@ -14,121 +11,121 @@ using FedSpine.Kernels.Memory;
 namespace FedSpine.Bench;
 
 /// <summary>
-/// Decoding beside reading memory: steps of a random LLaMA and sums over as many bytes as a step must read, in
-/// turn. A step of one sequence is bound by memory, so the ratio of the two rates is what there is to win.
+/// A random LLaMA's decoding beside reading memory, and its prompt beside OpenBLAS, in turn. A step of one sequence is bound by memory, a
+/// prompt by the products: each ratio is what there is to win.
 /// </summary>
-internal static unsafe class DecodeComparison
+internal static class DecodeComparison
 {
-    private const int Rounds = 15, StepsPerRound = 3, Prompt = 256, Context = 512;
+    private const int Rounds = 15, Prompt = 256, Context = 512, PrefillLength = 512;
+
+    /// <summary>Most bytes that a round of reading sums: many times the caches, in little time beside a step of a large model.</summary>
+    private const long MostRead = 512 << 20;
 
     public sealed record Row(string Name, int Threads, int Sequences, double TokensPerSecond, double ReadGigabytes, double MemoryGigabytes, double Ratio);
 
+    /// <param name="Ratio">Necessary operations a second over OpenBLAS's rate on 1536^3, the median over rounds; null where it is absent.</param>
+    public sealed record PrefillRow(int Threads, int Tokens, double Seconds, double Gflops, double? OpenBlasGflops, double? Ratio);
+
     public static int Run(IEnumerable<string> arguments)
     {
-        var options = new CommandOptions(arguments, ["--model", "--base", "--threads"], ["--json"]);
+        var options = new CommandOptions(arguments, ["--model", "--base", "--threads"], ["--json", "--prefill"]);
         string name = options.Choice("--model", "llama-110m", "llama-110m", "llama-1b");
+        var spec = BenchModels.Spec(name);
         var type = BenchModels.BaseType(options);
         int only = options.Integer("--threads", 0, 1, 1024);
         bool json = options.Has("--json");
         var output = json ? Console.Error : Console.Out;
+        string title = $"{name}, base {type.Label()}";
         var rows = new List<Row>();
-        output.WriteLine($"{name + ", base " + type.Label(),-34}{"threads",8}{"sequences",10}{"tokens/s",10}{"GB/s",8}{"memory",8}{"ratio",7}   (medians of {Rounds} rounds)");
+        var prefill = new List<PrefillRow>();
+        output.WriteLine(options.Has("--prefill")
+            ? $"{title + ", a prompt",-34}{"threads",8}{"tokens",8}{"seconds",9}{"GFLOP/s",9}{"OpenBLAS",9}{"ratio",7}"
+            : $"{title,-34}{"threads",8}{"sequences",10}{"tokens/s",10}{"GB/s",8}{"memory",8}{"ratio",7}   (medians of {Rounds} rounds)");
         foreach (int threads in only > 0 ? [only] : Environment.ProcessorCount == 1 ? [1] : new[] { 1, 2 })
         {
             using var backend = HostBackend.Create(threads);
-            foreach (var (what, lora, sequences) in new (string, LoraSpec?, int)[]
+            using var model = BenchModels.Create(backend, spec, baseType: type);
+            if (options.Has("--prefill"))
             {
-                ("alone", null, 1), ("adapter of rank 8 apart", BenchModels.Lora(8), 1), ("a batch", null, 4),
-            })
+                var row = MeasurePrefill(model, threads);
+                prefill.Add(row);
+                output.WriteLine($"{"",-34}{row.Threads,8}{row.Tokens,8}{row.Seconds,9:f3}{row.Gflops,9:f1}{row.OpenBlasGflops,9:f1}{row.Ratio,7:f2}");
+                continue;
+            }
+
+            void Add(Row row)
             {
-                var row = Measure(backend, what, BenchModels.Spec(name), type, threads, lora, sequences);
                 rows.Add(row);
                 output.WriteLine($"{row.Name,-34}{row.Threads,8}{row.Sequences,10}{row.TokensPerSecond,10:f1}{row.ReadGigabytes,8:f1}{row.MemoryGigabytes,8:f1}{row.Ratio,7:f2}");
             }
+
+            Add(Measure(model, "alone", threads, 1));
+            Add(Measure(model, "a batch", threads, 4));
+            Add(Measure(model, "a batch", threads, 16));
+            model.Dispose(); // before the next: float32 of 1.1 billion is 4.5 GB
+            using var adapted = BenchModels.Create(backend, spec, lora: BenchModels.Lora(8), baseType: type);
+            Add(Measure(adapted, "adapter of rank 8 apart", threads, 1));
         }
 
         if (json)
-            Console.WriteLine(BenchJson.Write(new { model = name, @base = type.Label(), rows }));
+            Console.WriteLine(BenchJson.Write(new { model = name, @base = type.Label(), rows, prefill }));
         return 0;
     }
 
-    private static Row Measure(IComputeBackend backend, string name, ModelSpec spec, WeightType type, int threads, LoraSpec? lora, int sequences)
+    private static Row Measure(Model model, string name, int threads, int sequences)
     {
-        using var model = BenchModels.Create(backend, spec, Trainable.None, lora, baseType: type);
         using var decoder = new Decoder(model, sequences, Context);
         var logits = new float[sequences * decoder.LogitColumns];
         int[] ids = [.. Enumerable.Range(1, sequences)];
-        for (int row = 0; row < sequences; row++)
-            decoder.Prefill(row, [.. Enumerable.Range(1, Prompt)], logits.AsSpan(0, decoder.LogitColumns));
+        decoder.Prefill(0, [.. Enumerable.Range(1, Prompt)], logits.AsSpan(0, decoder.LogitColumns));
+        for (int row = 1; row < sequences; row++)
+            decoder.Cache.Copy(0, row);
 
         // Tied embeddings are read once, as the head, and of others a row; of the cache, what is filled.
-        double bytes = model.Parameters.Where(p => spec.TieWordEmbeddings || p != model.Embeddings.Words).Sum(p => (double)p.Rows * p.Type.RowBytes(p.Columns)) + (double)decoder.Cache.Bytes * (Prompt + Rounds * StepsPerRound / 2) / Context;
-        using var memory = new MemoryReader((long)bytes, threads);
-        double[] decode = new double[Rounds], read = new double[Rounds];
+        double bytes = model.Parameters.Where(p => model.Spec.TieWordEmbeddings || p != model.Embeddings.Words).Sum(p => (double)p.Rows * p.Type.RowBytes(p.Columns))
+            + (double)decoder.Cache.Bytes * (Prompt + Rounds) / Context;
+        int steps = bytes < MostRead ? 3 : 1; // a round
+        using var memory = new MemoryReader((long)Math.Min(bytes, MostRead), threads);
+        double[] decode = new double[Rounds], rates = new double[Rounds];
         for (int round = -1; round < Rounds; round++) // one to warm up
         {
-            double decodeSeconds = Seconds(() => decoder.Step(ids, logits)), readSeconds = Seconds(memory.Read);
+            double decodeSeconds = Seconds(() => decoder.Step(ids, logits), steps), rate = memory.Bytes / Seconds(memory.Read, steps);
             if (round >= 0)
-                (decode[round], read[round]) = (decodeSeconds, readSeconds);
+                (decode[round], rates[round]) = (decodeSeconds, rate);
         }
 
-        double ratio = Median([.. decode.Select((seconds, i) => read[i] / seconds)]);
-        return new Row(name, threads, sequences, sequences / Median(decode), bytes / Median(decode) / 1e9, bytes / Median(read) / 1e9, ratio);
+        double ratio = Robust.Median(decode.Select((seconds, i) => bytes / seconds / rates[i]));
+        double median = Robust.Median(decode);
+        return new Row(name, threads, sequences, sequences / median, bytes / median / 1e9, Robust.Median(rates) / 1e9, ratio);
     }
 
-    private static double Seconds(Action action)
+    /// <summary>A prompt in one pass; its logits are needed, and computed, after the last token only.</summary>
+    private static PrefillRow MeasurePrefill(Model model, int threads)
+    {
+        using var decoder = new Decoder(model, 1, PrefillLength);
+        using var blas = OpenBlas.Load() is { } library ? new OpenBlasRate(library, threads) : null;
+        var logits = new float[decoder.LogitColumns];
+        int[] ids = [.. Enumerable.Range(1, PrefillLength)];
+        double flops = NecessaryFlops.Forward(model, 1, PrefillLength)
+            - 2.0 * (PrefillLength - 1) * model.Spec.VocabularySize * model.Spec.Width;
+        int rounds = flops < 2e11 ? 7 : 3;
+        double[] seconds = new double[rounds], rates = new double[rounds];
+        for (int round = -1; round < rounds; round++)
+        {
+            double rate = blas?.Gflops() ?? double.NaN, one = Seconds(() => decoder.Prefill(0, ids, logits), 1);
+            if (round >= 0)
+                (seconds[round], rates[round]) = (one, rate);
+        }
+
+        double median = Robust.Median(seconds);
+        return new PrefillRow(threads, PrefillLength, median, flops / median / 1e9, blas is null ? null : rates.Max(), blas is null ? null : flops / median / 1e9 / rates.Max());
+    }
+
+    private static double Seconds(Action action, int repeats)
     {
         long start = Stopwatch.GetTimestamp();
-        for (int i = 0; i < StepsPerRound; i++)
+        for (int i = 0; i < repeats; i++)
             action();
-        return Stopwatch.GetElapsedTime(start).TotalSeconds / StepsPerRound;
-    }
-
-    private static double Median(double[] values) => values.Order().ElementAt(values.Length / 2);
-
-    /// <summary>Sums a block of memory with as many threads as the backend has: the most that a step can read in a second.</summary>
-    private sealed class MemoryReader(long bytes, int threads) : IDisposable
-    {
-        private readonly long _vectors = bytes / 64 / (16 * threads) * 16 * threads;
-        private readonly float* _block = Allocate(bytes);
-
-        public float Total { get; private set; }
-
-        public void Read()
-        {
-            var sums = new float[threads];
-            var others = Enumerable.Range(1, threads - 1).Select(t => new Thread(() => sums[t] = Sum(t))).ToArray();
-            Array.ForEach(others, t => t.Start());
-            sums[0] = Sum(0);
-            Array.ForEach(others, t => t.Join());
-            Total += sums.Sum();
-        }
-
-        public void Dispose() => NativeMemory.AlignedFree(_block);
-
-        private static float* Allocate(long bytes)
-        {
-            var block = (float*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
-            NativeMemory.Fill(block, (nuint)bytes, 1); // touched: pages that are not there cost nothing to read
-            return block;
-        }
-
-        /// <summary>Four runs at a time, as far apart as rows of a weight: more streams for the prefetcher than one.</summary>
-        private float Sum(int thread)
-        {
-            long count = _vectors / threads / 4 * 16;
-            float* p0 = _block + thread * count * 4;
-            float* p1 = p0 + count, p2 = p1 + count, p3 = p2 + count;
-            var (s0, s1, s2, s3) = (Vector512<float>.Zero, Vector512<float>.Zero, Vector512<float>.Zero, Vector512<float>.Zero);
-            for (long i = 0; i < count; i += 16)
-            {
-                s0 += Vector512.Load(p0 + i);
-                s1 += Vector512.Load(p1 + i);
-                s2 += Vector512.Load(p2 + i);
-                s3 += Vector512.Load(p3 + i);
-            }
-
-            return Vector512.Sum(s0 + s1 + s2 + s3);
-        }
+        return Stopwatch.GetElapsedTime(start).TotalSeconds / repeats;
     }
 }

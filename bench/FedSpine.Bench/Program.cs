@@ -22,8 +22,8 @@ if (args.Length == 0)
                              planned bytes of a step in every mode of recomputing, and their time over a step that keeps everything
           fuzz [--count N] [--seed N] [--only PARSER]
                              damaged files for every parser of user files; fails where one crashes, hangs or grows
-          decode [--json] [--model llama-110m|llama-1b] [--base f32|bf16|q8_0] [--threads N]
-                             decoding beside the memory's read bandwidth, in turn
+          decode [--json] [--model llama-110m|llama-1b] [--base f32|bf16|q8_0] [--threads N] [--prefill]
+                             decoding beside the memory's read bandwidth, or a prompt of 512 tokens beside OpenBLAS, in turn
           coordinator [--json] [--devices N] [--rounds N] [--participation F] [--policy NAME,...] [--seeds N] [--share-statistics]
                              policies alone on a fleet that answers by formulas: regret, time a round, bytes a device
           --list flat        the BenchmarkDotNet benchmarks

@@ -7,8 +7,8 @@ using FedSpine.Kernels.Host;
 namespace FedSpine.Bench.Steps;
 
 /// <summary>Medians over the rounds, seconds a step; the pruned ones null where nothing was pruned.</summary>
-/// <param name="OpenBlasGflops">OpenBLAS's rate of a 1536^3 product with as many threads; null where it is absent.</param>
-/// <param name="TrainShareOfOpenBlas">The step's necessary operations a second over that rate; both of one round, the median of the rounds.</param>
+/// <param name="OpenBlasGflops">OpenBLAS's best rate of a 1536^3 product in any round with as many threads; null where it is absent.</param>
+/// <param name="TrainShareOfOpenBlas">The step's necessary operations a second, by the median round, over that rate.</param>
 /// <param name="TaylorOverhead">Time that scoring by "taylor" adds to a step, as a share of the rest of the step.</param>
 internal sealed record StepTimes(double TrainStepSeconds, double ForwardSeconds, double? OpenBlasGflops, long TrainFlops, long ForwardFlops,
     double? TrainShareOfOpenBlas, double? ForwardShareOfOpenBlas, double AllocatedBytesPerStep, double TaylorOverhead, double LoraGradientOverhead,
@@ -41,10 +41,10 @@ internal static class StepTiming
                 rates[round] = rate;
         }
 
-        double? Share(long flops, double[] seconds) => blas is null ? null : Robust.Median(seconds.Zip(rates, (s, rate) => flops / s / 1e9 / rate));
+        double? Share(long flops, double[] seconds) => blas is null ? null : flops / Robust.Median(seconds) / 1e9 / rates.Max();
         double? Pruned(int i) => pruned is null ? null : Robust.Median(times[i]);
         double? Ratio(int i) => pruned is null ? null : Robust.Median(times[i + 2].Zip(times[i], (small, whole) => small / whole));
-        return new StepTimes(Robust.Median(times[0]), Robust.Median(times[1]), blas is null ? null : Robust.Median(rates), setup.TrainFlops,
+        return new StepTimes(Robust.Median(times[0]), Robust.Median(times[1]), blas is null ? null : rates.Max(), setup.TrainFlops,
             setup.ForwardFlops, Share(setup.TrainFlops, times[0]), Share(setup.ForwardFlops, times[1]), Robust.Median(bytes),
             Overhead(setup, new TaylorCriterion(), options.Steps), Overhead(setup, new LoraGradientCriterion(), options.Steps),
             Pruned(2), Pruned(3), Ratio(0), Ratio(1), times[0], times[1], rates);
