@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using FedSpine.Bench;
+using FedSpine.Bench.Devices;
 using FedSpine.Bench.Gating;
 using FedSpine.Bench.Steps;
 using FedSpine.Engine;
@@ -26,6 +27,8 @@ if (args.Length == 0)
                              decoding beside the memory's read bandwidth, or a prompt of 512 tokens beside OpenBLAS, in turn
           coordinator [--json] [--devices N] [--rounds N] [--participation F] [--policy NAME,...] [--seeds N] [--share-statistics]
                              policies alone on a fleet that answers by formulas: regret, time a round, bytes a device
+          device --device cuda|opencl|ilgpu-cpu|host [--json] [--only NAME] [--rounds N] [--tiny]
+                             operators, LoRA steps and decoding on a device, beside its own copy and product rates
           --list flat        the BenchmarkDotNet benchmarks
           --filter '*Name*'  run some of them; further options are BenchmarkDotNet's
         """);
@@ -56,6 +59,8 @@ try
             return DecodeComparison.Run(args[1..]);
         case "coordinator":
             return CoordinatorCommand.Run(args[1..]);
+        case "device":
+            return DeviceCommand.Run(args[1..]);
         default:
             BenchmarkSwitcher.FromAssembly(typeof(GemmComparison).Assembly).Run(args);
             return 0;

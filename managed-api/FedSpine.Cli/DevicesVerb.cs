@@ -6,6 +6,7 @@ using FedSpine.Kernels;
 using FedSpine.Kernels.Host;
 using FedSpine.Kernels.Ilgpu;
 using FedSpine.Kernels.Memory;
+using FedSpine.Kernels.Profiling;
 
 namespace FedSpine.Cli;
 
@@ -17,14 +18,17 @@ internal sealed class DevicesVerb(Terminal terminal) : IVerb
 
     public string Summary => "list where to compute";
 
+    private readonly Option<bool> _measure = OptionKinds.Flag("--measure", "measure what each usable device reaches: a float32 product and a copy; a few seconds, most of them for compiling kernels");
+
     public CommonOptions Common { get; } = new();
 
-    public IReadOnlyList<(string Heading, IReadOnlyList<Option> Options)> Groups => [(CommonOptions.Group, [.. Common.All])];
+    public IReadOnlyList<(string Heading, IReadOnlyList<Option> Options)> Groups => [("Output", [_measure]), (CommonOptions.Group, [.. Common.All])];
 
     public IReadOnlyList<(string CommandLine, string Purpose)> Examples { get; } =
     [
         ("fedspine devices", "what there is"),
         ("fedspine devices --json", "the same for programs"),
+        ("fedspine devices --measure", "and how fast it is"),
     ];
 
     public int Run(ParseResult parsed, CancellationToken cancel)
@@ -35,25 +39,40 @@ internal sealed class DevicesVerb(Terminal terminal) : IVerb
             new("host", host.Name, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, null),
             .. IlgpuDevices.List(),
         ];
-        if (parsed.GetValue(Common.Json))
-            terminal.OutWriter.WriteLine(new JsonObject { ["devices"] = new JsonArray([.. devices.Select(d => ToJson(d, host))]) }.ToJsonString());
-        else
+        bool json = parsed.GetValue(Common.Json);
+        var list = new JsonArray();
+        foreach (var device in devices)
         {
-            foreach (var device in devices)
-                terminal.OutWriter.WriteLine(Line(device, host));
+            cancel.ThrowIfCancellationRequested();
+            MachinePeak? peak = parsed.GetValue(_measure) && device is { Problem: null, IsDebugger: false } ? Measure(device, host) : null;
+            if (json)
+                list.Add((JsonNode)ToJson(device, host, peak));
+            else
+                terminal.OutWriter.WriteLine(Line(device, host, peak));
         }
 
+        if (json)
+            terminal.OutWriter.WriteLine(new JsonObject { ["devices"] = list }.ToJsonString());
         return ExitCode.Done;
     }
 
-    private static string Line(IlgpuDevice device, IComputeBackend host)
+    private static MachinePeak Measure(IlgpuDevice device, IComputeBackend host)
+    {
+        if (device.Id == "host")
+            return MachinePeak.Measure(host);
+        using var backend = IlgpuDevices.Open(device.Id);
+        return MachinePeak.Measure(backend);
+    }
+
+    private static string Line(IlgpuDevice device, IComputeBackend host, MachinePeak? peak)
     {
         string memory = device.MemoryBytes > 0 ? $", {Units.Bytes(device.MemoryBytes)}" : "";
         string use = device.Problem is { } problem ? $"not usable: {problem}" : $"weights in {string.Join(", ", Weights(device, host))}{(device.IsDebugger ? "; a debugger for kernels, too slow for models" : "")}";
-        return $"{device.Id,-10} {device.Name}{memory}; {use}";
+        string rates = peak is { } p ? $"; {Units.Significant(p.FlopsPerSecond / 1e9)} GFLOP/s, copies at {Units.Significant(p.BytesPerSecond / 1e9)} GB/s" : "";
+        return $"{device.Id,-10} {device.Name}{memory}; {use}{rates}";
     }
 
-    private static JsonObject ToJson(IlgpuDevice device, IComputeBackend host) => new()
+    private static JsonObject ToJson(IlgpuDevice device, IComputeBackend host, MachinePeak? peak) => new()
     {
         ["device"] = device.Id,
         ["name"] = device.Name,
@@ -61,8 +80,11 @@ internal sealed class DevicesVerb(Terminal terminal) : IVerb
         ["usable"] = device.Problem is null,
         ["problem"] = device.Problem,
         ["weights"] = new JsonArray([.. Weights(device, host).Select(w => (JsonNode)w)]),
+        ["flopsPerSecond"] = peak?.FlopsPerSecond,
+        ["copyBytesPerSecond"] = peak?.BytesPerSecond,
     };
 
+    /// <summary>The types that products take: every device's kernels read the same ones as the host's.</summary>
     private static IEnumerable<string> Weights(IlgpuDevice device, IComputeBackend host) => device.Problem is not null ? []
         : Enum.GetValues<WeightType>().Where(t => host.Supports(Operator.Linear, t)).Select(t => t.Label());
 }

@@ -23,6 +23,7 @@ internal static class BenchModels
         "roberta-base" => Encoder(layers: 12, vocabulary: 50265),
         "llama-110m" => Decoder(layers: 12, width: 768, vocabulary: 32000, new LayerSpec(12, 12, 64, 2048)),
         "llama-1b" => Decoder(layers: 22, width: 2048, vocabulary: 32000, new LayerSpec(32, 4, 64, 5632)),
+        "tiny" => Decoder(layers: 2, width: 32, vocabulary: 64, new LayerSpec(4, 2, 8, 32)) with { MaxPositions = 16 }, // for devices that only debug
         _ => throw new InputException($"--model {name}: expected {string.Join(", ", Names)}"),
     };
 

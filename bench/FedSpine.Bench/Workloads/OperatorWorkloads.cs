@@ -46,6 +46,29 @@ internal static class OperatorWorkloads
         new("lora importance", backend => LoraImportance(backend, 768, 3072, 8)),
     ];
 
+    /// <summary>Large enough for a GPU.</summary>
+    public static IReadOnlyList<WorkloadRecipe> DeviceSized { get; } =
+    [
+        Product("product 4096", new(NT, 4096, 4096, 4096)),
+        LinearForward("linear forward 4096 rank 16", 4096, 4096, 4096, 16),
+        LinearBackward("linear backward 4096 rank 16", 4096, 4096, 4096, 16),
+        Attention("attention forward B 8 T 1024", new(8, 1024, 32, 8, 64, true), backward: false),
+        new("rms norm 8192 x 4096", backend => RmsNorm(backend, 8192, 4096)),
+        new("layer norm backward 8192 x 4096", backend => Norm(backend, 8192, 4096, backward: true)),
+        new("gelu 32 M", backend => Elementwise(backend, 32 << 20)),
+    ];
+
+    /// <summary>To see that a device runs them.</summary>
+    public static IReadOnlyList<WorkloadRecipe> Tiny { get; } =
+    [
+        Product("product tiny", new(NT, 16, 16, 16)),
+        LinearForward("linear forward tiny rank 2", 8, 16, 16, 2),
+        LinearBackward("linear backward tiny rank 2", 8, 16, 16, 2),
+        Attention("attention forward tiny", new(1, 8, 2, 1, 8, true), backward: false),
+        new("rms norm tiny", backend => RmsNorm(backend, 4, 32)),
+        new("gelu tiny", backend => Elementwise(backend, 64)),
+    ];
+
     private static WorkloadRecipe Product(string name, MatMulShape s) => new(name, backend =>
     {
         var slots = new Slots(backend, s.Batch * s.M * s.N, s.Batch * s.M * s.K, s.Batch * s.K * s.N);

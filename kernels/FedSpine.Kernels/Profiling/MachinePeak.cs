@@ -13,47 +13,45 @@ public readonly record struct MachinePeak(double FlopsPerSecond, double BytesPer
     /// <summary>Seconds that a measured call takes at least, unless it is the largest: enough for launches and caches not to count.</summary>
     private const double Enough = 0.004;
 
+    private const double Slow = 0.5;
+
     /// <summary>The best of five rounds of a product and of a copy that are long enough to measure: under a second on a device that is fit for models.</summary>
     public static MachinePeak Measure(IComputeBackend backend)
     {
         int size = LeastSize / 2, length = LeastCopy / 2 / sizeof(float);
         double product, copy;
         do
-            product = Product(backend, size *= 2, rounds: 1);
+            product = Product(backend, size *= 2);
         while (product < Enough && size < MostSize);
         do
-            copy = Copy(backend, length *= 2, rounds: 1);
+            copy = Copy(backend, length *= 2);
         while (copy < Enough && length < MostCopy / sizeof(float));
-        if (product < 20 * Enough)
-            product = Math.Min(product, Product(backend, size, Rounds));
-        if (copy < 20 * Enough)
-            copy = Math.Min(copy, Copy(backend, length, Rounds));
         long bytes = (long)length * sizeof(float);
         return new MachinePeak(2.0 * size * size * size / product, 2 * bytes / copy, size, bytes);
     }
 
-    private static double Product(IComputeBackend backend, int size, int rounds)
+    private static double Product(IComputeBackend backend, int size)
     {
         using var arena = backend.Allocate(3L * size * size * sizeof(float));
         DeviceSpan<float> At(int index) => new(arena, (long)index * size * size * sizeof(float), size * size);
         backend.Fill(At(1), 1);
         backend.Fill(At(2), 1);
-        return Best(backend, rounds, () => backend.MatMul(At(0), At(1), At(2), new MatMulShape(MatMulLayout.NN, size, size, size)));
+        return Best(backend, () => backend.MatMul(At(0), At(1), At(2), new MatMulShape(MatMulLayout.NN, size, size, size)));
     }
 
-    private static double Copy(IComputeBackend backend, int length, int rounds)
+    private static double Copy(IComputeBackend backend, int length)
     {
         using var arena = backend.Allocate(2L * length * sizeof(float));
         DeviceSpan<float> to = new(arena, 0, length), from = new(arena, (long)length * sizeof(float), length);
         backend.Fill(from, 1);
-        return Best(backend, rounds, () => backend.Copy(to, from));
+        return Best(backend, () => backend.Copy(to, from));
     }
 
-    /// <summary>One call to warm up, then the quickest.</summary>
-    private static double Best(IComputeBackend backend, int rounds, Action run)
+    /// <summary>One call to warm up, then the quickest: other work on the machine only adds. A slow call is not repeated.</summary>
+    private static double Best(IComputeBackend backend, Action run)
     {
         double best = double.PositiveInfinity;
-        for (int round = -1; round < rounds; round++)
+        for (int round = -1; round < Rounds && !(best is > Slow and < double.PositiveInfinity); round++)
         {
             long start = Stopwatch.GetTimestamp();
             run();

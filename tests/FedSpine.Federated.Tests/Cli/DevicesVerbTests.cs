@@ -20,9 +20,19 @@ public sealed class DevicesVerbTests(SmallDecoder decoder) : IClassFixture<Small
     }
 
     [Fact]
+    public void Rates_are_measured_when_asked_for()
+    {
+        var devices = JsonNode.Parse(Run("devices", "--measure", "--json").Out)!["devices"]!.AsArray();
+        Assert.True((double)devices[0]!["flopsPerSecond"]! > 0 && (double)devices[0]!["copyBytesPerSecond"]! > 0);
+        Assert.All(devices, d => Assert.True((bool)d!["usable"]! || d["flopsPerSecond"] is null));
+        Assert.Null(JsonNode.Parse(Run("devices", "--json").Out)!["devices"]![0]!["flopsPerSecond"]);
+        Assert.Contains("GB/s", Run("devices", "--measure").Out);
+    }
+
+    [Fact]
     public void A_profile_is_that_of_the_device()
     {
-        var run = Run("profile", "--model", decoder.Model, "--device", "ilgpu-cpu", "--work", "forward", "--batch", "1", "--length", "4", "--steps", "1", "--json");
+        var run = Run("profile", "--model", decoder.Model, "--device", "ilgpu-cpu", "--work", "generate", "--length", "1", "--steps", "1", "--json");
         Assert.Equal((0, ""), (run.Code, run.Error));
         var json = JsonNode.Parse(run.Out)!;
         Assert.Contains("ILGPU", (string?)json["title"]);
