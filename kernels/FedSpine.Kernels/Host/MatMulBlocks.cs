@@ -45,7 +45,8 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
         if (p.TailK > 0)
             return;
         bool alongK = !p.RoomyC && typeof(TVector) != typeof(float) && p.ColumnA == 1 && p.RowB == 1 && p.K >= TSimd.Width;
-        if (alongK && (p.M <= 4 || (p.M <= 16 && p.K >= 256)))
+        int mostRows = p.TypeB == WeightType.F32 ? 32 : 16; // a narrow weight is widened once for every four rows
+        if (alongK && (p.M <= 4 || (p.M <= mostRows && p.K >= 256)))
             p.Way = MatMulWay.Dots;
         else if (p.ColumnB == 1 && p.M <= 2 * SlabRows && p.TypeB == WeightType.F32)
             p.Way = MatMulWay.PlainB;
