@@ -53,23 +53,22 @@ internal static class FactorAveraging
     /// hold different rows, factors are embedded into base coordinates and row i is averaged over its holders, with weights p_k / W_i
     /// (W_i their total). Target minus product of means is then, in row i, sum over holders of (p_k / W_i) B_ki (A_k - mean A): only
     /// the factor that nobody cut is centred, because its mean is over all devices and not over the holders of i. Likewise for
-    /// columns; with everything held by everybody, centring one factor or both is the same. The sum is a product of stacks L R^T, and
-    /// its norm^2 = sum of (L^T L) o (R^T R): nothing of size Out x In is formed.
+    /// columns; with everything held by everybody, centring one factor or both is the same. While there are few products, the sum is
+    /// one of stacks L R^T, and its norm^2 = sum of (L^T L) o (R^T R): nothing of size Out x In is formed.
     /// </summary>
     public static double Error(ModuleContributions contributions)
     {
         int rank = contributions.Modules.Max(m => m.Rank);
         bool centreA = contributions.Modules.Any(m => m.Rows is not null);
         (ColumnMatrix meanB, ColumnMatrix meanA) = Mean(contributions, rank);
-        var left = new ColumnMatrix(contributions.Out, rank * contributions.Modules.Count);
-        var right = new ColumnMatrix(contributions.In, left.Columns);
+        var sum = new ProductSum(contributions.Out, contributions.In);
         for (int k = 0; k < contributions.Modules.Count; k++)
         {
             AdapterModule m = contributions.Modules[k];
             double share = contributions.Weights[k];
             for (int c = 0; c < rank; c++)
             {
-                Span<double> b = left[k * rank + c], a = right[k * rank + c];
+                double[] b = new double[contributions.Out], a = new double[contributions.In];
                 if (c < m.Rank)
                 {
                     ModuleContributions.AddB(b, m, c, share * Math.Sqrt(m.Scale), contributions.RowInverse);
@@ -79,9 +78,10 @@ internal static class FactorAveraging
                     VectorMath.AddScaled(a, -1, meanA[c]);
                 else
                     VectorMath.AddScaled(b, -share, meanB[c]);
+                sum.Add(b, a);
             }
         }
-        return ProductNorm(left, right);
+        return sum.Norm();
     }
 
     /// <summary>|| L R^T ||_F through the Gram matrices of L and R.</summary>

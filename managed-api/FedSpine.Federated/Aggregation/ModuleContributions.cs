@@ -69,6 +69,25 @@ internal sealed class ModuleContributions
         return (left, right);
     }
 
+    /// <summary>sum p_k D_k B_k s_k A_k, one device after another.</summary>
+    public ProductSum Sum()
+    {
+        var sum = new ProductSum(Out, In);
+        for (int k = 0; k < Modules.Count; k++)
+        {
+            AdapterModule m = Modules[k];
+            double share = Math.Sqrt(Weights[k] * m.Scale);
+            for (int c = 0; c < m.Rank; c++)
+            {
+                double[] left = new double[Out], right = new double[In];
+                AddB(left, m, c, share, RowInverse);
+                AddA(right, m, c, share, ColumnInverse);
+                sum.Add(left, right);
+            }
+        }
+        return sum;
+    }
+
     /// <summary>column += share * diagonal * column c of B, at the rows that the module holds.</summary>
     public static void AddB(Span<double> column, AdapterModule m, int c, double share, ReadOnlySpan<double> diagonal)
     {
