@@ -31,7 +31,7 @@ internal static class StepCommand
                 options.Model, options.Batch, options.Length, options.Rank, options.Threads, options.Steps, recompute = options.RecomputeName, @base = options.Base.Label(),
                 times.TrainStepSeconds, times.ForwardSeconds, memory.PeakRssBytes, times.OpenBlasGflops,
                 times.TrainFlops, times.ForwardFlops, times.TrainShareOfOpenBlas, times.ForwardShareOfOpenBlas,
-                memory.ModelBytes, memory.ActivationBytes, times.AllocatedBytesPerStep, times.TaylorOverhead, times.LoraGradientOverhead,
+                memory.ModelBytes, memory.ActivationBytes, times.AllocatedBytesPerStep, times.TaylorOverhead, times.LoraGradientOverhead, times.ProfilerOverhead,
                 pruned = pruned is null ? null : new
                 {
                     ratio = options.Pruned, trainStepSeconds = times.PrunedTrainStepSeconds, forwardSeconds = times.PrunedForwardSeconds,
@@ -51,6 +51,7 @@ internal static class StepCommand
             peak resident  {memory.PeakRssBytes / 1e9,9:f3} GB ({memory.ModelBytes / 1e9:f3} of the model, {memory.ActivationBytes / 1e9:f3} of activations)
             allocated      {times.AllocatedBytesPerStep,9:f0} bytes a step
             scoring        {times.TaylorOverhead:p2} of a step with taylor, {times.LoraGradientOverhead:p2} with lora-gradient
+            profiling      {times.ProfilerOverhead:p3} of a step
             """);
         if (pruned is not null)
         {

@@ -9,9 +9,10 @@ namespace FedSpine.Bench.Steps;
 /// <summary>Medians over the rounds, seconds a step; the pruned ones null where nothing was pruned.</summary>
 /// <param name="OpenBlasGflops">OpenBLAS's best rate of a 1536^3 product in any round with as many threads; null where it is absent.</param>
 /// <param name="TrainShareOfOpenBlas">The step's necessary operations a second, by the median round, over that rate.</param>
+/// <param name="ProfilerOverhead">Time that profiling adds to a step, as a share of it.</param>
 /// <param name="TaylorOverhead">Time that scoring by "taylor" adds to a step, as a share of the rest of the step.</param>
 internal sealed record StepTimes(double TrainStepSeconds, double ForwardSeconds, double? OpenBlasGflops, long TrainFlops, long ForwardFlops,
-    double? TrainShareOfOpenBlas, double? ForwardShareOfOpenBlas, double AllocatedBytesPerStep, double TaylorOverhead, double LoraGradientOverhead,
+    double? TrainShareOfOpenBlas, double? ForwardShareOfOpenBlas, double AllocatedBytesPerStep, double TaylorOverhead, double LoraGradientOverhead, double ProfilerOverhead,
     double? PrunedTrainStepSeconds, double? PrunedForwardSeconds, double? PrunedTrainRatio, double? PrunedForwardRatio,
     double[] TrainStepSecondsOfRounds, double[] ForwardSecondsOfRounds, double[] OpenBlasGflopsOfRounds);
 
@@ -47,6 +48,7 @@ internal static class StepTiming
         return new StepTimes(Robust.Median(times[0]), Robust.Median(times[1]), blas is null ? null : rates.Max(), setup.TrainFlops,
             setup.ForwardFlops, Share(setup.TrainFlops, times[0]), Share(setup.ForwardFlops, times[1]), Robust.Median(bytes),
             Overhead(setup, new TaylorCriterion(), options.Steps), Overhead(setup, new LoraGradientCriterion(), options.Steps),
+            ProfilerOverhead.Measure(options, Robust.Median(times[0])),
             Pruned(2), Pruned(3), Ratio(0), Ratio(1), times[0], times[1], rates);
     }
 
