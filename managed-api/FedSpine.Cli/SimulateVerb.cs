@@ -48,7 +48,7 @@ internal sealed class SimulateVerb : IVerb
     [
         ("fedspine simulate", "the bundled sample, in about a minute"),
         ("fedspine simulate --rounds 2 --local-steps 10 --no-reference", "a quick look"),
-        ("fedspine simulate --method fed-llmpruner --rounds 2 --local-steps 10 --no-reference", "a method to compare with"),
+        ("fedspine simulate --method fedlora --rounds 2 --local-steps 10 --no-reference", "a method to compare with"),
         ("fedspine simulate --target-sparsity 0.7 --policy thompson --seed 3", "harder pruning, another policy"),
         ("fedspine simulate --model roberta-base --data train.tsv --eval-data dev.tsv", "your model and labelled data"),
         ("fedspine simulate --task causal-lm --model llama --data text.txt", "a LLaMA decoder on plain text"),

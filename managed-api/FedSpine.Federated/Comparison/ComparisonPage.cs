@@ -14,7 +14,7 @@ public static class ComparisonPage
         html.Append($"<h1>{Svg.Escape(s.First)} <span>beside {Svg.Escape(string.Join(", ", s.Variants.Skip(1)))}</span></h1>\n");
         html.Append($"<p>{s.DataSets.Count} data set{(s.DataSets.Count == 1 ? "" : "s")}, seeds {string.Join(", ", s.Seeds)}; {s.FinishedCells} of {s.Cells} runs are finished, {Units.Duration(s.WallSeconds)} of computing.</p>\n</header>\n<main>\n");
         if (s.Pairs.Any(p => p.Pairs > 0))
-            Append(html, $"{s.First} beside the others", ComparisonText.PairHeads, s.Pairs.Select(ComparisonText.Cells));
+            Append(html, $"{s.First} beside the others", ComparisonText.PairHeads, s.Pairs.Select(ComparisonText.Cells), "words");
         html.Append($"<p class=\"fine\">{Svg.Escape(ComparisonText.Explanation(s))}</p>\n");
         foreach (string data in s.DataSets)
         {
@@ -29,9 +29,9 @@ public static class ComparisonPage
         return html.Append(ReportPage.Foot()).ToString();
     }
 
-    private static void Append(StringBuilder html, string title, IReadOnlyList<string> heads, IEnumerable<IReadOnlyList<string>> rows)
+    private static void Append(StringBuilder html, string title, IReadOnlyList<string> heads, IEnumerable<IReadOnlyList<string>> rows, string style = "")
     {
-        html.Append($"<section><h2>{Svg.Escape(title)}</h2><div class=\"scroll\"><table><thead><tr>");
+        html.Append($"<section><h2>{Svg.Escape(title)}</h2><div class=\"scroll\"><table class=\"{style}\"><thead><tr>");
         foreach (string head in heads)
             html.Append($"<th>{Svg.Escape(head)}</th>");
         html.Append("</tr></thead><tbody>");

@@ -40,6 +40,7 @@ internal static class ReportStyle
         thead th { color: var(--soft); }
         tbody th, .name { text-align: left; }
         td.name i { display: inline-block; width: 10px; height: 10px; border-radius: 5px; background: var(--c); margin-right: 7px; }
+        .words td:last-child { white-space: normal; text-align: left; min-width: 260px; }
         .headline td:nth-child(3) { font-weight: 650; }
         details { margin-top: 28px; }
         summary { cursor: pointer; font-weight: 600; }
