@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using FedSpine.Bench.Measuring;
 using FedSpine.Engine;
 using FedSpine.Federated.Policies;
 using FedSpine.Federated.Simulation;
@@ -15,16 +16,16 @@ internal static class CoordinatorCommand
     /// <summary>Regret values every arm of every play: for fleets up to this size.</summary>
     private const int MostDevicesForRegret = 400;
 
-    public static int Run(string[] arguments)
+    public static int Run(IEnumerable<string> arguments)
     {
-        string? Value(string name) => Array.IndexOf(arguments, name) is >= 0 and var i && i + 1 < arguments.Length ? arguments[i + 1] : null;
-        int Number(string name, int otherwise) => Value(name) is not { } text ? otherwise
-            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0 ? number
-            : throw new InputException($"{name} {text}: expected a whole number above 0");
+        var options = new CommandOptions(arguments, ["--devices", "--rounds", "--seeds", "--participation", "--policy"], ["--json", "--share-statistics"]);
+        int Number(string name, int otherwise) => options.Integer(name, otherwise, 1, int.MaxValue);
         int devices = Number("--devices", 80), rounds = Number("--rounds", 40), seeds = Number("--seeds", 1);
-        double participation = double.Parse(Value("--participation") ?? "1", CultureInfo.InvariantCulture);
-        bool share = arguments.Contains("--share-statistics"), json = arguments.Contains("--json");
-        string[] policies = Value("--policy") is { } one ? one.Split(',') : [.. PolicyFactory.Names.Except(["tiered"])]; // tiered is told the speeds
+        string fraction = options.Text("--participation") ?? "1";
+        if (!double.TryParse(fraction, NumberStyles.Float, CultureInfo.InvariantCulture, out double participation) || !(participation > 0 && participation <= 1))
+            throw new InputException($"--participation {fraction}: expected a fraction above 0, at most 1");
+        bool share = options.Has("--share-statistics"), json = options.Has("--json");
+        string[] policies = options.Text("--policy") is { } one ? one.Split(',') : [.. PolicyFactory.Names.Except(["tiered"])]; // tiered is told the speeds
         if (!json)
             Console.WriteLine("| policy | devices | regret a play | standard error | first quarter | last quarter | virtual s | ms a round | bytes a device |\n|---|---|---|---|---|---|---|---|---|");
         var rows = new JsonArray();

@@ -23,7 +23,7 @@ internal static class DecodeComparison
 
     public sealed record Row(string Name, int Threads, int Sequences, double TokensPerSecond, double ReadGigabytes, double MemoryGigabytes, double Ratio);
 
-    /// <param name="Ratio">Necessary operations a second over OpenBLAS's rate on 1536^3, the median over rounds; null where it is absent.</param>
+    /// <param name="Ratio">Necessary operations a second of the median round over OpenBLAS's best rate on 1536^3; null where it is absent.</param>
     public sealed record PrefillRow(int Threads, int Tokens, double Seconds, double Gflops, double? OpenBlasGflops, double? Ratio);
 
     public static int Run(IEnumerable<string> arguments)
@@ -81,9 +81,8 @@ internal static class DecodeComparison
         for (int row = 1; row < sequences; row++)
             decoder.Cache.Copy(0, row);
 
-        // Tied embeddings are read once, as the head, and of others a row; of the cache, what is filled.
-        double bytes = model.Parameters.Where(p => model.Spec.TieWordEmbeddings || p != model.Embeddings.Words).Sum(p => (double)p.Rows * p.Type.RowBytes(p.Columns))
-            + (double)decoder.Cache.Bytes * (Prompt + Rounds) / Context;
+        // Of the cache, what is filled.
+        double bytes = BenchModels.BytesPerToken(model) + (double)decoder.Cache.Bytes * (Prompt + Rounds) / Context;
         int steps = bytes < MostRead ? 3 : 1; // a round
         using var memory = new MemoryReader((long)Math.Min(bytes, MostRead), threads);
         double[] decode = new double[Rounds], rates = new double[Rounds];

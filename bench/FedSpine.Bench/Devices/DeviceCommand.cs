@@ -138,9 +138,7 @@ internal static class DeviceCommand
         var logits = new float[decoder.LogitColumns];
         decoder.Prefill(0, [.. Enumerable.Range(1, prompt)], logits);
         decoder.Step([1], logits);
-        // Tied embeddings are read once, as the head, and of others a row; of the cache, what is filled.
-        double bytes = model.Parameters.Where(p => spec.TieWordEmbeddings || p != model.Embeddings.Words).Sum(p => (double)p.Rows * p.Type.RowBytes(p.Columns))
-            + (double)decoder.Cache.Bytes * (prompt + tokens / 2) / (prompt + tokens + 1);
+        double bytes = BenchModels.BytesPerToken(model) + (double)decoder.Cache.Bytes * (prompt + tokens / 2) / (prompt + tokens + 1);
         long start = Stopwatch.GetTimestamp();
         for (int i = 0; i < tokens; i++)
             decoder.Step([1], logits);

@@ -27,6 +27,10 @@ internal static class BenchModels
         _ => throw new InputException($"--model {name}: expected {string.Join(", ", Names)}"),
     };
 
+    /// <summary>Bytes of weights that decoding a token reads: tied embeddings once, as the head; of others a row, which is left out.</summary>
+    public static double BytesPerToken(Model model) =>
+        model.Parameters.Where(p => model.Spec.TieWordEmbeddings || p != model.Embeddings.Words).Sum(p => (double)p.Rows * p.Type.RowBytes(p.Columns));
+
     /// <summary>Blocks of RoBERTa-base, with two classes.</summary>
     public static ModelSpec Encoder(int layers, int vocabulary) => new()
     {
