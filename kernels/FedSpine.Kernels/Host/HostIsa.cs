@@ -24,7 +24,7 @@ public static class HostIsaSupport
     /// <summary>Whether <paramref name="isa"/> runs in hardware here (scalar always does).</summary>
     public static bool IsSupported(HostIsa isa) => isa switch
     {
-        HostIsa.Vector512 => Vector512.IsHardwareAccelerated && Avx512F.IsSupported,
+        HostIsa.Vector512 => Avx512F.IsSupported,
         HostIsa.Vector256 => Vector256.IsHardwareAccelerated && Fma.IsSupported,
         HostIsa.Vector128 => Vector128.IsHardwareAccelerated,
         _ => true,

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using FedSpine.Kernels.Formulas;
 using FedSpine.Kernels.Memory;
 
@@ -19,8 +20,15 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     /// <summary>Row stride of a slab: off the power of two, so that its rows do not share cache sets.</summary>
     private const int SlabStride = MaxBlockK + 16;
 
+    /// <summary>Whether tiles of 6 rows by 4 vectors fit the register file; 12 by 2 (or 6 by 2) otherwise.</summary>
+    private static bool HasWideTiles
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => typeof(TVector) == typeof(Vector512<float>) || (typeof(TVector) == typeof(Vector128<float>) && AdvSimd.Arm64.IsSupported);
+    }
+
     /// <summary>Columns of a panel of B.</summary>
-    public static int PanelWidth => 2 * TSimd.Width;
+    public static int PanelWidth => (HasWideTiles ? 4 : 2) * TSimd.Width;
 
     /// <summary>Rows of a slab of A: as many as the tallest tile.</summary>
     public static int SlabRows => MatMulKernel<TSimd, TVector>.MaxRows;
@@ -29,7 +37,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     public const int MaxTaskSlabs = 8;
 
     /// <summary>Most columns of C that one task computes, so that its block of B stays in the second-level cache.</summary>
-    public static int TaskColumns => 8 * PanelWidth;
+    public static int TaskColumns => 16 * TSimd.Width;
 
     /// <summary>Floats of scratch that <see cref="Compute"/> needs: a slab of A and a tile of C.</summary>
     public static int ComputeScratch => SlabRows * SlabStride + SlabRows * PanelWidth;
@@ -54,7 +62,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
 
     /// <summary>A is read where it lies when few panels pass over it and its rows do not fall into the same cache sets.</summary>
     private static bool UsePlainA(in MatMulProduct p, int columns) =>
-        p.TailK == 0 && columns <= 3 * PanelWidth && (p.ColumnA != 1 || (p.RowA * sizeof(float) & 1023) != 0);
+        p.TailK == 0 && columns <= 6 * TSimd.Width && (p.ColumnA != 1 || (p.RowA * sizeof(float) & 1023) != 0);
 
     /// <summary>Packs columns [start, end) of B as <see cref="Compute"/> reads them.</summary>
     public static void PackB(in MatMulProduct p, int start, int end, float* packed)
@@ -183,14 +191,14 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     public static long SerialScratch(int n, int totalK) => ComputeScratch + PackedLength(Math.Min(n, TaskColumns), totalK);
 
     /// <summary>
-    /// Width of the panel that so many columns of B are left for: two vectors, one, or one of half the size (not when C is roomy:
-    /// its rows are then filled in whole vectors).
+    /// Width of the panel that so many columns of B are left for: whole vectors, or one of half the size (not when C is roomy: its
+    /// rows are then filled in whole vectors).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Width(int columns, bool roomyC)
     {
         if (columns > TSimd.Width)
-            return PanelWidth;
+            return Math.Min(PanelWidth, (columns + TSimd.Width - 1) / TSimd.Width * TSimd.Width);
         bool half = !roomyC && (typeof(TVector) == typeof(Vector512<float>) || typeof(TVector) == typeof(Vector256<float>));
         return half && columns <= TSimd.Width / 2 ? TSimd.Width / 2 : TSimd.Width;
     }
@@ -198,12 +206,31 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Run(int rows, int width, in MatMulTile tile)
     {
-        if (width >= TSimd.Width)
+        if (HasWideTiles && width > 2 * TSimd.Width)
+            RunWide(rows, width, tile);
+        else if (width >= TSimd.Width)
             MatMulKernel<TSimd, TVector>.Run(rows, width == TSimd.Width, tile);
         else if (typeof(TVector) == typeof(Vector512<float>))
             MatMulKernel<Simd256, Vector256<float>>.Run(rows, narrow: true, tile);
         else
             MatMulKernel<Simd128, Vector128<float>>.Run(rows, narrow: true, tile);
+    }
+
+    /// <summary>Rows of a slab in tiles of about the same height.</summary>
+    private static void RunWide(int rows, int width, MatMulTile tile)
+    {
+        bool four = width == 4 * TSimd.Width;
+        if (rows <= MatMulWideKernel<TSimd, TVector>.MaxRows)
+        {
+            MatMulWideKernel<TSimd, TVector>.Run(rows, four, tile);
+            return;
+        }
+
+        int upper = (rows + 1) / 2;
+        MatMulWideKernel<TSimd, TVector>.Run(upper, four, tile);
+        tile.A += upper * tile.RowA;
+        tile.C += upper * tile.RowC;
+        MatMulWideKernel<TSimd, TVector>.Run(rows - upper, four, tile);
     }
 
     /// <summary>K is 0: C is the bias or 0, or stays when accumulating.</summary>

@@ -52,8 +52,8 @@ internal static unsafe class MatMulPacking<TSimd, TVector>
     {
         if (columnB == 1)
         {
-            if (columns == 2 * TSimd.Width)
-                CopyPanel(packed, b, rowB, depth);
+            if (columns % TSimd.Width == 0)
+                CopyPanel(packed, b, rowB, depth, columns);
             else
                 CopyColumns(packed, width, b, rowB, depth, columns);
         }
@@ -101,13 +101,13 @@ internal static unsafe class MatMulPacking<TSimd, TVector>
             new Span<float>(packed + k * width + columns, width - columns).Clear();
     }
 
-    /// <summary>Rows of two vectors.</summary>
-    private static void CopyPanel(float* y, float* x, nint rowX, int rows)
+    /// <summary>Rows of whole vectors.</summary>
+    private static void CopyPanel(float* y, float* x, nint rowX, int rows, int columns)
     {
-        for (int i = 0; i < rows; i++, x += rowX, y += 2 * TSimd.Width)
+        for (int i = 0; i < rows; i++, x += rowX, y += columns)
         {
-            TSimd.Store(y, TSimd.Load(x));
-            TSimd.Store(y + TSimd.Width, TSimd.Load(x + TSimd.Width));
+            for (int j = 0; j < columns; j += TSimd.Width)
+                TSimd.Store(y + j, TSimd.Load(x + j));
         }
     }
 
