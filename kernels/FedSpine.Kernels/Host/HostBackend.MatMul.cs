@@ -5,8 +5,8 @@ namespace FedSpine.Kernels.Host;
 
 internal sealed unsafe partial class HostBackend<TSimd, TVector>
 {
-    /// <summary>Most floats of packed B held at once; wider products are computed in column blocks.</summary>
-    private const long MaxPackedLength = 1 << 20;
+    /// <summary>Most floats of packed B held at once, 8 MiB; larger products are computed in runs of k, and in column blocks.</summary>
+    private const long MaxPackedLength = 2 << 20;
 
     /// <summary>Below this many floating-point operations a product is not worth a fork.</summary>
     private const long MatMulGrain = 400_000;
@@ -118,32 +118,51 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
     {
         MatMulBlocks<TSimd, TVector>.Plan(ref p);
         ReserveWorkerScratch(MatMulBlocks<TSimd, TVector>.ComputeScratch);
-        int totalK = Math.Max(p.TotalK, 1);
-        int panel = MatMulBlocks<TSimd, TVector>.PanelWidth;
-        int columns = MatMulBlocks<TSimd, TVector>.TaskColumns; // blocks are whole tasks wide, unless k is very long
-        int unit = MaxPackedLength / totalK >= columns ? columns : panel;
-        bool packs = p.Way != MatMulWay.Dots;
-        int blockN = packs ? (int)Math.Clamp(MaxPackedLength / totalK / unit * unit, panel, (p.N + panel - 1) / panel * panel) : p.N;
-        long length = packs ? MatMulBlocks<TSimd, TVector>.PackedLength(blockN, totalK) : 0;
-        if (length > _packedLength)
-            Reallocate(ref _packed, ref _packedLength, length);
+        int totalK = p.TotalK, panel = MatMulBlocks<TSimd, TVector>.PanelWidth;
+        int depth = Math.Max(totalK, 1), blockN = p.N;
+        if (p.Way != MatMulWay.Dots)
+        {
+            // As many columns as there are, so that A is copied once; and of k whole runs between two visits to C.
+            int blockK = MatMulBlocks<TSimd, TVector>.BlockK(totalK);
+            long padded = (p.N + panel - 1L) / panel * panel;
+            blockN = (int)Math.Min(padded, MaxPackedLength / blockK / panel * panel);
+            depth = (int)Math.Min(depth, MaxPackedLength / ((long)blockN * blockK) * blockK);
+            long length = (long)blockN * depth;
+            if (length > _packedLength)
+                Reallocate(ref _packed, ref _packedLength, length);
+        }
 
+        p.PackedDepth = depth;
         for (int n = 0; n < p.N; n += blockN)
         {
-            int end = Math.Min(n + blockN, p.N);
-            bool serial = 2L * p.M * (end - n) * totalK < MatMulGrain;
-
-            if (packs)
+            for (p.FirstK = 0; p.FirstK == 0 || p.FirstK < totalK; p.FirstK += depth)
             {
-                var pack = new PackBody { Product = p, Start = n, End = end, Packed = _packed };
-                int panels = (end - n + panel - 1) / panel;
-                _pool.For(panels, serial ? panels : Math.Max(1, ElementGrain / (panel * totalK)), ref pack);
+                p.PackedDepth = Math.Min(depth, totalK - p.FirstK);
+                if (p.FirstK + depth >= totalK)
+                    RunBlock(p, n, Math.Min(n + blockN, p.N), epilogue);
+                else
+                    RunBlock(p, n, Math.Min(n + blockN, p.N), default(NoEpilogue));
             }
-
-            var compute = new ComputeBody<TEpilogue> { Epilogue = epilogue, Product = p, Start = n, End = end, Packed = _packed, Scratch = _workerScratch, ScratchLength = _workerLength };
-            int tasks = compute.Split(serial ? 1 : _pool.Count);
-            _pool.For(tasks, serial ? tasks : 1, ref compute);
         }
+    }
+
+    /// <summary>Columns [start, end) of C, over PackedDepth k from FirstK on.</summary>
+    private void RunBlock<TEpilogue>(in MatMulProduct p, int start, int end, TEpilogue epilogue) where TEpilogue : unmanaged, IMatMulEpilogue
+    {
+        bool serial = 2L * p.M * (end - start) * p.PackedDepth < MatMulGrain;
+        if (p.Way != MatMulWay.Dots && p.PackedDepth > 0)
+        {
+            int panel = MatMulBlocks<TSimd, TVector>.PanelWidth;
+            var pack = new PackBody { Product = p, Start = start, End = end, Packed = _packed };
+            if (pack.ByRows)
+                _pool.For(p.PackedDepth, serial ? p.PackedDepth : Math.Max(8, ElementGrain / (end - start)), ref pack);
+            else
+                _pool.For((end - start + panel - 1) / panel, serial ? int.MaxValue : Math.Max(1, ElementGrain / (panel * p.PackedDepth)), ref pack);
+        }
+
+        var compute = new ComputeBody<TEpilogue> { Epilogue = epilogue, Product = p, Start = start, End = end, Packed = _packed, Scratch = _workerScratch, ScratchLength = _workerLength };
+        int tasks = compute.Split(serial ? 1 : _pool.Count);
+        _pool.For(tasks, serial ? tasks : 1, ref compute);
     }
 
     private void ReserveWorkerScratch(long length)
@@ -213,11 +232,23 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         public int Start, End;
         public float* Packed;
 
+        /// <summary>
+        /// Whether the range is one of k, not of panels: where rows of B run along C's columns, they are read from end to end, as streams.
+        /// </summary>
+        public readonly bool ByRows => Product.Way == MatMulWay.Packed && (Product.TypeB == Memory.WeightType.F32 ? Product.ColumnB == 1 : !Product.TransposedB);
+
         public void Invoke(int start, int end, int worker)
         {
+            if (ByRows)
+            {
+                for (int k = Product.FirstK + start, last = Product.FirstK + end; k < last; k += 8)
+                    MatMulBlocks<TSimd, TVector>.PackB(Product, Start, End, k, Math.Min(k + 8, last), Packed);
+                return;
+            }
+
             int panel = MatMulBlocks<TSimd, TVector>.PanelWidth;
             MatMulBlocks<TSimd, TVector>.PackB(Product, Start + start * panel, Math.Min(Start + end * panel, End),
-                Packed + (long)start * panel * Product.PackedDepth);
+                Product.FirstK, Product.FirstK + Product.PackedDepth, Packed + (long)start * panel * Product.PackedDepth);
         }
     }
 
@@ -233,23 +264,31 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
 
         /// <summary>
         /// Chooses the tasks, whole slabs by whole panels, and returns their number: several per thread, so that the last one does
-        /// not keep the others waiting, but none so small that claiming it shows.
+        /// not keep the others waiting, but none so small that claiming it shows. A wide task copies its rows of A fewer times, a tall
+        /// one uses a panel of B more often: columns are split first while tasks stay four panels wide.
         /// </summary>
         public int Split(int threads)
         {
             int slabRows = MatMulBlocks<TSimd, TVector>.SlabRows, panel = MatMulBlocks<TSimd, TVector>.PanelWidth;
             int slabs = (Product.M + slabRows - 1) / slabRows, panels = (End - Start + panel - 1) / panel;
-            long flops = 2L * Product.M * (End - Start) * Product.TotalK;
-            long wanted = threads == 1 ? 1 : Math.Clamp(flops / (MatMulGrain / 4), 1, 6 * threads);
-            int mostPanels = Product.Way == MatMulWay.Dots ? panels : MatMulBlocks<TSimd, TVector>.TaskColumns / panel; // dots hold no block of B: the longer the better
-            int panelsPerTask = (int)Math.Clamp((long)panels * slabs / wanted, 1, mostPanels);
-            int columnTasks = (panels + panelsPerTask - 1) / panelsPerTask;
-            int slabsPerTask = (int)Math.Clamp((long)slabs * columnTasks / wanted, 1, MatMulBlocks<TSimd, TVector>.MaxTaskSlabs);
-            TaskColumns = panelsPerTask * panel;
-            TaskRows = slabsPerTask * slabRows;
-            RowTasks = (Product.M + TaskRows - 1) / TaskRows;
-            return RowTasks * columnTasks;
+            long flops = 2L * Product.M * (End - Start) * Product.PackedDepth;
+            long wanted = threads == 1 ? 1 : Math.Clamp(flops / (MatMulGrain / 4), 1, 8 * threads);
+            int tall = Math.Min(slabs, MatMulBlocks<TSimd, TVector>.BlockRows / slabRows), wide = panels;
+            while ((long)Parts(slabs, tall) * Parts(panels, wide) < wanted && tall * wide > 1)
+            {
+                if (wide > 4 || tall == 1)
+                    wide = (wide + 1) / 2;
+                else
+                    tall = (tall + 1) / 2;
+            }
+
+            TaskColumns = wide * panel;
+            TaskRows = tall * slabRows;
+            RowTasks = Parts(slabs, tall);
+            return RowTasks * Parts(panels, wide);
         }
+
+        private static int Parts(int whole, int part) => (whole + part - 1) / part;
 
         public readonly void Invoke(int start, int end, int worker)
         {

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 using FedSpine.Kernels.Formulas;
 using FedSpine.Kernels.Memory;
 
@@ -33,14 +34,24 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     /// <summary>Rows of a slab of A: as many as the tallest tile.</summary>
     public static int SlabRows => MatMulKernel<TSimd, TVector>.MaxRows;
 
-    /// <summary>Most slabs that one task passes over its columns of C.</summary>
-    public const int MaxTaskSlabs = 8;
+    /// <summary>
+    /// Rows of A that pass over a panel of B together, whole slabs: with the panel they stay in the second-level cache, and a panel that
+    /// comes from the third is used so many times.
+    /// </summary>
+    public const int BlockRows = 60;
 
-    /// <summary>Most columns of C that one task computes, so that its block of B stays in the second-level cache.</summary>
-    public static int TaskColumns => 16 * TSimd.Width;
+    /// <summary>Floats of scratch that <see cref="Compute"/> needs: a block of A and a tile of C.</summary>
+    public static int ComputeScratch => BlockRows * SlabStride + SlabRows * PanelWidth;
 
-    /// <summary>Floats of scratch that <see cref="Compute"/> needs: a slab of A and a tile of C.</summary>
-    public static int ComputeScratch => SlabRows * SlabStride + SlabRows * PanelWidth;
+    /// <summary>Columns that <see cref="Serial"/> packs at once.</summary>
+    private static int SerialColumns => 4 * PanelWidth;
+
+    /// <summary>k between two visits to C: about equal parts, starting at whole vectors.</summary>
+    public static int BlockK(int totalK)
+    {
+        int blocks = (totalK + MaxBlockK - 1) / MaxBlockK;
+        return Math.Max(1, ((totalK + blocks - 1) / Math.Max(1, blocks) + 15) & -16);
+    }
 
     /// <summary>Floats that B takes when packed over <paramref name="columns"/> columns.</summary>
     public static long PackedLength(int columns, int totalK) => (long)(columns + PanelWidth - 1) / PanelWidth * PanelWidth * totalK;
@@ -48,6 +59,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     /// <summary>Chooses, from the shape alone, how the product is read. Comes before <see cref="PackB"/> and <see cref="Compute"/>.</summary>
     public static void Plan(ref MatMulProduct p)
     {
+        p.FirstK = 0;
         p.PackedDepth = p.TotalK;
         p.Way = MatMulWay.Packed;
         if (p.TailK > 0)
@@ -64,34 +76,49 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     private static bool UsePlainA(in MatMulProduct p, int columns) =>
         p.TailK == 0 && columns <= 6 * TSimd.Width && (p.ColumnA != 1 || (p.RowA * sizeof(float) & 1023) != 0);
 
-    /// <summary>Packs columns [start, end) of B as <see cref="Compute"/> reads them.</summary>
-    public static void PackB(in MatMulProduct p, int start, int end, float* packed)
+    /// <summary>
+    /// Packs columns [startN, endN) of B, k in [startK, endK) of the packed k, as <see cref="Compute"/> reads them.
+    /// <paramref name="packed"/> begins at column startN.
+    /// </summary>
+    public static void PackB(in MatMulProduct p, int startN, int endN, int startK, int endK, float* packed)
     {
         if (p.Way == MatMulWay.Dots)
             return;
         if (p.Way == MatMulWay.PlainB)
         {
             // Only the panel that sticks out of B.
-            int whole = (end - start) / PanelWidth * PanelWidth;
+            int whole = (endN - startN) / PanelWidth * PanelWidth;
             packed += (long)whole * p.PackedDepth;
-            start += whole;
+            startN += whole;
         }
 
-        for (int n = start; n < end; n += PanelWidth, packed += (long)PanelWidth * p.PackedDepth)
+        int depth = Math.Min(endK, p.K) - startK, tail = endK - Math.Max(startK, p.K);
+        for (int n = startN; n < endN; n += PanelWidth, packed += (long)PanelWidth * p.PackedDepth)
         {
-            int columns = Math.Min(PanelWidth, end - n), width = Width(p.N - n, p.RoomyC);
-            if (p.TypeB == WeightType.F32)
-                MatMulPacking<TSimd, TVector>.Panel(packed, width, p.B + n * p.ColumnB, p.RowB, p.ColumnB, p.K, columns);
-            else
-                MatMulPacking<TSimd, TVector>.WeightPanel(packed, width, p, n, columns);
-            if (p.TailK > 0)
-                MatMulPacking<TSimd, TVector>.Panel(packed + (long)p.K * width, width, p.TailB + n * p.TailColumnB, p.TailRowB, p.TailColumnB, p.TailK, columns);
+            int columns = Math.Min(PanelWidth, endN - n), width = Width(p.N - n, p.RoomyC);
+            if (depth > 0)
+            {
+                float* y = packed + (long)(startK - p.FirstK) * width;
+                if (p.TypeB == WeightType.F32)
+                    MatMulPacking<TSimd, TVector>.Panel(y, width, p.B + n * p.ColumnB + startK * p.RowB, p.RowB, p.ColumnB, depth, columns);
+                else
+                    MatMulPacking<TSimd, TVector>.WeightPanel(y, width, p, n, columns, startK, depth);
+            }
+
+            if (tail > 0)
+            {
+                MatMulPacking<TSimd, TVector>.Panel(packed + (long)(endK - tail - p.FirstK) * width, width,
+                    p.TailB + n * p.TailColumnB + (endK - tail - p.K) * p.TailRowB, p.TailRowB, p.TailColumnB, tail, columns);
+            }
         }
     }
 
+    /// <summary>All of k.</summary>
+    public static void PackB(in MatMulProduct p, int startN, int endN, float* packed) => PackB(p, startN, endN, 0, p.TotalK, packed);
+
     /// <summary>
-    /// Rows [startM, endM) by columns [startN, endN) of C. <paramref name="packed"/> holds B from column startN on, which is a
-    /// multiple of <see cref="PanelWidth"/>.
+    /// Rows [startM, endM) by columns [startN, endN) of C, over the k that are packed. <paramref name="packed"/> holds B from column startN on,
+    /// which is a multiple of <see cref="PanelWidth"/>.
     /// </summary>
     public static void Compute(in MatMulProduct p, int startM, int endM, int startN, int endN, float* packed, float* scratch)
     {
@@ -108,71 +135,93 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
             return;
         }
 
-        float* slab = scratch;
-        float* edge = scratch + SlabRows * SlabStride;
-        int blocks = (totalK + MaxBlockK - 1) / MaxBlockK;
-        int blockK = (totalK + blocks - 1) / blocks;
-        bool plainA = UsePlainA(p, endN - startN), plainB = p.Way == MatMulWay.PlainB;
-
-        var tile = new MatMulTile { Alpha = p.Alpha };
-        for (int k = 0; k < totalK; k += blockK)
+        int blockK = BlockK(totalK), endK = Math.Min(totalK, p.FirstK + p.PackedDepth);
+        bool plainA = UsePlainA(p, endN - startN);
+        for (int m = startM; m < endM; m += BlockRows)
         {
-            bool accumulate = p.Accumulate || k > 0;
-            tile.K = Math.Min(blockK, totalK - k);
+            int end = Math.Min(m + BlockRows, endM);
+            for (int k = p.FirstK; k < endK; k += blockK)
+                ComputeBlock(p, m, end, startN, endN, k, Math.Min(blockK, endK - k), plainA, packed, scratch);
+        }
+    }
+
+    /// <summary>At most <see cref="BlockRows"/> rows, one run of k.</summary>
+    private static void ComputeBlock(in MatMulProduct p, int startM, int endM, int startN, int endN, int k, int depth, bool plainA, float* packed, float* block)
+    {
+        float* edge = block + BlockRows * SlabStride;
+        bool accumulate = p.Accumulate || k > 0;
+        var tile = new MatMulTile { Alpha = p.Alpha, K = depth };
+        if (plainA)
+        {
+            tile.RowA = p.RowA;
+            tile.ColumnA = p.ColumnA;
+        }
+        else
+        {
+            tile.RowA = p.ColumnA == 1 ? SlabStride : 1;
+            tile.ColumnA = p.ColumnA == 1 ? 1 : SlabRows;
+            for (int m = startM; m < endM; m += SlabRows)
+            {
+                tile.A = block + (m - startM) * SlabStride;
+                MatMulPacking<TSimd, TVector>.Slab(tile, p, m, Math.Min(SlabRows, endM - m), k);
+            }
+        }
+
+        // The rows' next run of k comes from memory while this one is computed.
+        int next = k + depth, nextDepth = Math.Min(depth, Math.Min(p.K, p.FirstK + p.PackedDepth) - next), fetched = 0;
+        int fetches = plainA || nextDepth <= 0 ? 0 : LineCount(p, endM - startM, nextDepth);
+        int share = fetches / ((endN - startN + PanelWidth - 1) / PanelWidth * ((endM - startM + SlabRows - 1) / SlabRows)) + 1;
+
+        for (int n = startN; n < endN; n += PanelWidth)
+        {
+            int columns = Math.Min(PanelWidth, endN - n), width = Width(p.N - n, p.RoomyC);
+            if (p.Way == MatMulWay.PlainB && columns == PanelWidth)
+            {
+                tile.B = p.B + k * p.RowB + n;
+                tile.RowB = p.RowB;
+            }
+            else
+            {
+                tile.B = packed + (long)(n - startN) * p.PackedDepth + (long)(k - p.FirstK) * width;
+                tile.RowB = width;
+            }
+
+            float* bias = p.Bias == null ? null : p.Bias + n;
+            bool inside = columns == width || p.RoomyC;
+            tile.C = inside ? p.C + startM * p.RowC + n : edge;
+            tile.RowC = inside ? p.RowC : width;
+            tile.Accumulate = inside && accumulate;
+            tile.Bias = inside ? bias : null;
+            tile.Ahead = tile.B + (n + PanelWidth < endN ? (long)PanelWidth * p.PackedDepth : 0);
             for (int m = startM; m < endM; m += SlabRows)
             {
                 int rows = Math.Min(SlabRows, endM - m);
-                if (plainA)
-                {
-                    tile.A = p.A + m * p.RowA + k * p.ColumnA;
-                    tile.RowA = p.RowA;
-                    tile.ColumnA = p.ColumnA;
-                }
-                else
-                {
-                    tile.A = slab;
-                    tile.RowA = p.ColumnA == 1 ? SlabStride : 1;
-                    tile.ColumnA = p.ColumnA == 1 ? 1 : SlabRows;
-                    MatMulPacking<TSimd, TVector>.Slab(tile, p, m, rows, k);
-                }
-
-                for (int n = startN; n < endN; n += PanelWidth)
-                {
-                    int columns = Math.Min(PanelWidth, endN - n), width = Width(p.N - n, p.RoomyC);
-                    if (plainB && columns == PanelWidth)
-                    {
-                        tile.B = p.B + k * p.RowB + n;
-                        tile.RowB = p.RowB;
-                    }
-                    else
-                    {
-                        tile.B = packed + (long)(n - startN) * p.PackedDepth + (long)k * width;
-                        tile.RowB = width;
-                    }
-
-                    float* c = p.C + m * p.RowC + n;
-                    float* bias = p.Bias == null ? null : p.Bias + n;
-                    if (columns == width || p.RoomyC)
-                    {
-                        tile.C = c;
-                        tile.RowC = p.RowC;
-                        tile.Accumulate = accumulate;
-                        tile.Bias = bias;
-                        Run(rows, width, tile);
-                    }
-                    else
-                    {
-                        // The tile sticks out of C: compute it aside, then copy the part that lies inside.
-                        tile.C = edge;
-                        tile.RowC = width;
-                        tile.Accumulate = false;
-                        tile.Bias = null;
-                        Run(rows, width, tile);
-                        CopyEdge(c, p.RowC, edge, width, rows, columns, accumulate, bias);
-                    }
-                }
+                tile.A = plainA ? p.A + m * p.RowA + k * p.ColumnA : block + (m - startM) * SlabStride;
+                Run(rows, width, tile);
+                for (int last = Math.Min(fetched + share, fetches); fetched < last; fetched++)
+                    FetchLine(p, startM, next, endM - startM, nextDepth, fetched);
+                tile.Ahead += rows <= 6 ? 8 * depth : 16 * depth;
+                if (inside)
+                    tile.C += SlabRows * p.RowC;
+                else // the tile sticks out of C: it was computed aside, the part that lies inside is copied
+                    CopyEdge(p.C + m * p.RowC + n, p.RowC, edge, width, rows, columns, accumulate, bias);
             }
         }
+    }
+
+    /// <summary>Cache lines of a block of A, at most.</summary>
+    private static int LineCount(in MatMulProduct p, int rows, int depth) => p.ColumnA == 1 ? rows * Lines(depth) : depth * Lines(rows);
+
+    private static int Lines(int floats) => (floats * sizeof(float) + 63) / 64;
+
+    /// <summary>Fetches one of <see cref="LineCount"/> lines of rows from m and k from <paramref name="k"/> on.</summary>
+    private static void FetchLine(in MatMulProduct p, int m, int k, int rows, int depth, int index)
+    {
+        if (!Sse.IsSupported)
+            return;
+        float* a = p.A + m * p.RowA + k * p.ColumnA;
+        var (run, line) = Math.DivRem(index, Lines(p.ColumnA == 1 ? depth : rows));
+        Sse.Prefetch1(a + run * (p.ColumnA == 1 ? p.RowA : p.ColumnA) + line * 16);
     }
 
     /// <summary>The whole product on this thread. Scratch: <see cref="SerialScratch"/> floats.</summary>
@@ -180,15 +229,15 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     {
         Plan(ref p);
         float* packed = scratch + ComputeScratch;
-        for (int n = 0; n < p.N; n += TaskColumns)
+        for (int n = 0; n < p.N; n += SerialColumns)
         {
-            int end = Math.Min(n + TaskColumns, p.N);
+            int end = Math.Min(n + SerialColumns, p.N);
             PackB(p, n, end, packed);
             Compute(p, 0, p.M, n, end, packed, scratch);
         }
     }
 
-    public static long SerialScratch(int n, int totalK) => ComputeScratch + PackedLength(Math.Min(n, TaskColumns), totalK);
+    public static long SerialScratch(int n, int totalK) => ComputeScratch + PackedLength(Math.Min(n, SerialColumns), totalK);
 
     /// <summary>
     /// Width of the panel that so many columns of B are left for: whole vectors, or one of half the size (not when C is roomy: its
@@ -230,6 +279,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
         MatMulWideKernel<TSimd, TVector>.Run(upper, four, tile);
         tile.A += upper * tile.RowA;
         tile.C += upper * tile.RowC;
+        tile.Ahead += 8 * tile.K;
         MatMulWideKernel<TSimd, TVector>.Run(rows - upper, four, tile);
     }
 

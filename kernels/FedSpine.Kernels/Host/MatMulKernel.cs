@@ -39,6 +39,7 @@ internal unsafe struct MatMulTile
     public float Alpha;
     public bool Accumulate; // start from C
     public float* Bias;     // start from this row when not accumulating; null: from 0
+    public float* Ahead;    // K / 2 cache lines from here on are fetched into the second-level cache meanwhile (wide tiles)
 }
 
 /// <summary>

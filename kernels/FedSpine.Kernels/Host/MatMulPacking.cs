@@ -11,8 +11,11 @@ internal static unsafe class MatMulPacking<TSimd, TVector>
     where TSimd : struct, ISimd<TVector>
     where TVector : unmanaged
 {
-    /// <summary>Depth of a block that is transposed at once, so that the panel's lines are still in cache for the next columns.</summary>
-    private const int TransposeDepth = 64;
+    /// <summary>
+    /// Depth and columns of a block that is transposed at once: the panel's lines are filled while they are in the first-level cache, from
+    /// no more rows than the hardware follows as streams.
+    /// </summary>
+    private const int TransposeDepth = 64, TransposeColumns = 16;
 
     /// <summary>
     /// Fills the tile's A with rows [m, m + rows) and k in [k, k + tile.K) of [A | TailScale * TailA], in the order of the tile's
@@ -45,7 +48,7 @@ internal static unsafe class MatMulPacking<TSimd, TVector>
     }
 
     /// <summary>
-    /// A panel of B: <paramref name="width"/> values for each of <paramref name="depth"/> k, of which <paramref name="columns"/>
+    /// A part of a panel of B: <paramref name="width"/> values for each of <paramref name="depth"/> k, of which <paramref name="columns"/>
     /// come from B and the rest are 0.
     /// </summary>
     public static void Panel(float* packed, int width, float* b, nint rowB, nint columnB, int depth, int columns)
@@ -65,32 +68,32 @@ internal static unsafe class MatMulPacking<TSimd, TVector>
         ClearBeyond(packed, width, depth, columns);
     }
 
-    /// <summary>The same of columns [n, n + columns) of a B that is a weight: it is widened on the way.</summary>
-    public static void WeightPanel(float* packed, int width, in MatMulProduct p, int n, int columns)
+    /// <summary>The same of columns [n, n + columns) and k in [start, start + depth) of a B that is a weight: it is widened on the way.</summary>
+    public static void WeightPanel(float* packed, int width, in MatMulProduct p, int n, int columns, int start, int depth)
     {
         byte* weight = (byte*)p.B;
         if (!p.TransposedB)
         {
-            for (int k = 0; k < p.K; k++)
-                WeightRows<TSimd, TVector>.Read(packed + (nint)k * width, p.TypeB, weight + k * p.RowBytesB, n, columns);
+            for (int k = 0; k < depth; k++)
+                WeightRows<TSimd, TVector>.Read(packed + (nint)k * width, p.TypeB, weight + (start + k) * p.RowBytesB, n, columns);
         }
         else
         {
-            float* rows = stackalloc float[4 * TransposeDepth];
-            for (int k = 0; k < p.K; k += TransposeDepth)
+            float* rows = stackalloc float[TransposeColumns * TransposeDepth];
+            for (int i = 0; i < columns; i += TransposeColumns)
             {
-                int depth = Math.Min(TransposeDepth, p.K - k);
-                for (int i = 0; i < columns; i += 4)
+                int count = Math.Min(TransposeColumns, columns - i);
+                for (int k = 0; k < depth; k += TransposeDepth)
                 {
-                    int count = Math.Min(4, columns - i);
+                    int length = Math.Min(TransposeDepth, depth - k);
                     for (int row = 0; row < count; row++)
-                        WeightRows<TSimd, TVector>.Read(rows + row * TransposeDepth, p.TypeB, weight + (n + i + row) * p.RowBytesB, k, depth);
-                    Transpose(packed + (nint)k * width + i, width, rows, TransposeDepth, depth, count);
+                        WeightRows<TSimd, TVector>.Read(rows + row * TransposeDepth, p.TypeB, weight + (n + i + row) * p.RowBytesB, start + k, length);
+                    Transpose(packed + (nint)k * width + i, width, rows, TransposeDepth, length, count);
                 }
             }
         }
 
-        ClearBeyond(packed, width, p.K, columns);
+        ClearBeyond(packed, width, depth, columns);
     }
 
     private static void ClearBeyond(float* packed, int width, int depth, int columns)
@@ -127,21 +130,26 @@ internal static unsafe class MatMulPacking<TSimd, TVector>
     /// <summary>y[k * rowY + n] = x[n * rowX + k].</summary>
     public static void Transpose(float* y, int rowY, float* x, nint rowX, int depth, int columns)
     {
-        for (int k = 0; k < depth; k += TransposeDepth)
+        for (int n = 0; n < columns; n += TransposeColumns)
         {
-            int end = Math.Min(TransposeDepth, depth - k);
-            int n = 0;
-            if (typeof(TVector) != typeof(float))
-            {
-                for (; n + 4 <= columns; n += 4)
-                    Transpose4(y + k * rowY + n, rowY, x + n * rowX + k, rowX, end);
-            }
+            for (int k = 0; k < depth; k += TransposeColumns)
+                TransposeBlock(y + k * rowY + n, rowY, x + n * rowX + k, rowX, Math.Min(TransposeColumns, depth - k), Math.Min(TransposeColumns, columns - n));
+        }
+    }
 
-            for (; n < columns; n++)
-            {
-                for (int i = k; i < k + end; i++)
-                    y[i * rowY + n] = x[n * rowX + i];
-            }
+    private static void TransposeBlock(float* y, int rowY, float* x, nint rowX, int depth, int columns)
+    {
+        int n = 0;
+        if (typeof(TVector) != typeof(float))
+        {
+            for (; n + 4 <= columns; n += 4)
+                Transpose4(y + n, rowY, x + n * rowX, rowX, depth);
+        }
+
+        for (; n < columns; n++)
+        {
+            for (int k = 0; k < depth; k++)
+                y[k * rowY + n] = x[n * rowX + k];
         }
     }
 

@@ -36,7 +36,8 @@ internal unsafe struct MatMulProduct
     public float TailScale;  // relative to Alpha
 
     public MatMulWay Way;    // how the operands are read: MatMulBlocks.Plan
-    public int PackedDepth;  // k per panel of packed B: at least TotalK
+    public int FirstK;       // where the k of packed B begin
+    public int PackedDepth;  // and how many there are of them per panel
 
     public readonly int TotalK => K + TailK;
 }

@@ -19,6 +19,8 @@ internal static unsafe class MatMulWideKernel<TSimd, TVector>
     /// <summary>Rows of the tallest tile.</summary>
     public const int MaxRows = 6;
 
+    private const int LineFloats = 16;
+
     /// <summary>Depth from which the tile of C is fetched ahead: its rows lie on as many pages.</summary>
     private const int PrefetchDepth = 128;
 
@@ -84,11 +86,15 @@ internal static unsafe class MatMulWideKernel<TSimd, TVector>
             }
         }
 
+        float* ahead = tile.Ahead;
         nint k = tile.K;
         for (; k > 1; k -= 2)
         {
             float* p1 = p + step;
             float* q1 = q + step;
+            if (Sse.IsSupported)
+                Sse.Prefetch1(ahead);
+            ahead += LineFloats;
             {
                 TVector x0 = TSimd.Load(b);
                 TVector x1 = TSimd.Load(b + 1 * TSimd.Width);
