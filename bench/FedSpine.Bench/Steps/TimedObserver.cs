@@ -19,6 +19,8 @@ internal sealed class TimedObserver(IStepObserver inner) : IStepObserver
         return seconds;
     }
 
+    public bool WantsEveryRow => inner.WantsEveryRow;
+
     public void OnForward(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> h, SequenceRows rows)
     {
         long start = Stopwatch.GetTimestamp();

@@ -9,10 +9,11 @@ internal sealed partial class DecoderPass
     /// <inheritdoc/>
     public override void Backward(PassContext c, DeviceSpan<float> d)
     {
-        int rows = c.Rows, W = _model.Spec.Width;
+        int W = _model.Spec.Width;
         bool all = _model.Trainable == Trainable.All;
         for (int l = _activations.Length - 1; l >= c.FirstTrainedLayer; l--)
         {
+            int rows = c.RowsBehindAttention(l);
             var layer = _model.Layers[l];
             var shape = layer.Spec;
             ref var a = ref _activations[l];
@@ -22,7 +23,7 @@ internal sealed partial class DecoderPass
                 // Up to the feed-forward activation: the backward pass needs nothing of the down projection but a.HA, which was kept.
                 AttentionForward(c, l, residual: default, keep: true);
                 OutputForward(c, l, keep: true);
-                h = GateForward(c, l, keep: true);
+                h = GateForward(c, l, a.X, keep: true);
             }
 
             // Feed-forward: d = dL/dx2 becomes dL/dx1
@@ -36,12 +37,12 @@ internal sealed partial class DecoderPass
             var dh = c.Rent(rows * shape.FfnWidth);                                         // (R, F)
             c.LinearBackward(dh, layer.Down, dy, h, a.HA, rows);
             c.ReleaseDropped(dy);
-            c.Observer?.OnBackwardFfn(c.Backend, c.Workspace, l, h, dh, c.Sequences);
+            c.Observer?.OnBackwardFfn(c.Backend, c.Workspace, l, h, dh, c.SequencesBehindAttention(l));
             var dgate = h; // h is no longer needed                                         // (R, F)
             c.Backend.SwiGluBackward(dgate, dh, a.Gate, a.Up, dh); // dh becomes dup
             c.Release(a.Gate);
             c.Release(a.Up);
-            var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm);                                // (R, W)
+            var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm, rows);                          // (R, W)
             var dn = c.Rent(rows * W);                                                      // (R, W)
             c.LinearBackward(dn, layer.Gate!, dgate, xn1, a.GA, rows);
             c.LinearBackward(dn, layer.Up, dh, xn1, a.UA, rows, accumulate: true);
@@ -58,9 +59,17 @@ internal sealed partial class DecoderPass
                 AttentionForward(c, l, residual: default, keep: true);
             dy = c.Drop(d, AttentionSite(l));                                               // (R, W)
             var d_o = c.Rent(rows * shape.QuerySize);                                       // (R, QH*D)
-            c.LinearBackward(d_o, layer.Output, dy, a.O, a.OA, rows);
+            c.LinearBackward(d_o, layer.Output, dy, a.Heads, a.OA, rows);
             c.ReleaseDropped(dy);
-            c.Observer?.OnBackwardAttention(c.Backend, c.Workspace, l, a.O, d_o, c.Sequences);
+            c.Observer?.OnBackwardAttention(c.Backend, c.Workspace, l, a.Heads, d_o, c.SequencesBehindAttention(l));
+            if (c.IsNarrow(l))
+            {
+                c.Release(a.Heads);
+                d_o = c.SpreadHeadRows(d_o, shape.QuerySize);
+                d = c.SpreadHeadRows(d, W);
+                rows = c.Rows;
+            }
+
             var dq = c.Rent(rows * shape.QuerySize);                                        // (R, QH*D)
             var dk = c.Rent(rows * shape.KeyValueSize);                                     // (R, KVH*D)
             var dv = c.Rent(rows * shape.KeyValueSize);                                     // (R, KVH*D)
@@ -74,7 +83,7 @@ internal sealed partial class DecoderPass
             _rope.Rotate(c, dq, l, shape.QueryHeads, inverse: true);
             _rope.Rotate(c, dk, l, shape.KeyValueHeads, inverse: true);
             bool below = l > c.FirstTrainedLayer || all; // else nothing below learns: dL/dx is not formed
-            var xn = Norm(c, a.X, a.Rstd, layer.AttentionNorm);                             // (R, W)
+            var xn = Norm(c, a.X, a.Rstd, layer.AttentionNorm, rows);                       // (R, W)
             dn = below ? c.Rent(rows * W) : default;                                        // (R, W)
             c.LinearBackward(dn, layer.Query, dq, xn, a.QA, rows);
             c.LinearBackward(dn, layer.Key, dk, xn, a.KA, rows, accumulate: true);
@@ -90,10 +99,13 @@ internal sealed partial class DecoderPass
             c.Release(a.Rstd);
         }
 
-        if (!all)
-            return;
-        var de = c.Drop(d, EmbeddingSite);
-        c.Backend.EmbeddingBackward(_model.Embeddings.Words.Gradient, c.Ids, de, rows, W);
-        c.ReleaseDropped(de);
+        if (all)
+        {
+            var de = c.Drop(d, EmbeddingSite);
+            c.Backend.EmbeddingBackward(_model.Embeddings.Words.Gradient, c.Ids, de, c.Rows, W);
+            c.ReleaseDropped(de);
+        }
+
+        c.Release(d);
     }
 }

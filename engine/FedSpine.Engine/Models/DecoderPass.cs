@@ -23,6 +23,7 @@ internal sealed partial class DecoderPass : TransformerPass
         public DeviceSpan<float> K;     // (R, KVH*D), rotated
         public DeviceSpan<float> V;     // (R, KVH*D)
         public DeviceSpan<float> O;     // (R, QH*D)
+        public DeviceSpan<float> Heads; // o, or the head's rows of it (M, QH*D) in a narrow layer, where R is M from here on
         public DeviceSpan<float> Lse;   // (R, QH), by head
         public DeviceSpan<float> X1;    // (R, W) after attention
         public DeviceSpan<float> Rstd1; // (R) of RMSNorm(x1)
@@ -58,13 +59,21 @@ internal sealed partial class DecoderPass : TransformerPass
             AttentionForward(c, l, x1, c.KeepsAttention(l));
             if (l > 0)
                 c.ReleaseUnless(c.KeepsInside(l - 1), x1);
+            if (c.IsNarrow(l))
+            {
+                a.Heads = c.HeadRowsOf(a.O, layer.Spec.QuerySize);
+                c.ReleaseUnless(c.KeepsAttention(l), a.O);
+                x = c.HeadRowsOf(a.X, W);
+                c.ReleaseUnless(c.Keeps(l), a.X);
+            }
+
             OutputForward(c, l, c.KeepsInside(l));
 
             // Feed-forward
-            var h = GateForward(c, l, c.KeepsInside(l));                                    // (R, F)
-            c.Observer?.OnForward(c.Backend, c.Workspace, l, a.O, h, c.Sequences);
-            c.ReleaseUnless(c.KeepsAttention(l), a.O);
-            x = c.Linear(layer.Down, h, rows, c.Keeps(l), out a.HA);                        // (R, W)
+            var h = GateForward(c, l, x, c.KeepsInside(l));                                 // (R, F)
+            c.Observer?.OnForward(c.Backend, c.Workspace, l, a.Heads, h, c.SequencesBehindAttention(l));
+            c.ReleaseUnless(c.KeepsAttention(l), a.Heads);
+            x = c.Linear(layer.Down, h, c.RowsBehindAttention(l), c.Keeps(l), out a.HA);    // (R, W)
             c.Release(h);
             c.DropInPlace(x, FfnSite(l));
             x1 = a.X1;
@@ -83,7 +92,7 @@ internal sealed partial class DecoderPass : TransformerPass
         var shape = layer.Spec;
         ref var a = ref _activations[l];
         a.Rstd = c.Rent(rows);
-        var xn = Norm(c, a.X, a.Rstd, layer.AttentionNorm, residual);                       // (R, W)
+        var xn = Norm(c, a.X, a.Rstd, layer.AttentionNorm, rows, residual);                       // (R, W)
         c.ReleaseUnless(keep, a.Rstd);
         a.Q = c.Linear(layer.Query, xn, rows, keep, out a.QA);                              // (R, QH*D)
         a.K = c.Linear(layer.Key, xn, rows, keep, out a.KA);                                // (R, KVH*D)
@@ -91,7 +100,7 @@ internal sealed partial class DecoderPass : TransformerPass
         c.Release(xn);
         _rope.Rotate(c, a.Q, l, shape.QueryHeads);
         _rope.Rotate(c, a.K, l, shape.KeyValueHeads);
-        a.O = c.Rent(rows * shape.QuerySize);                                               // (R, QH*D)
+        a.O = a.Heads = c.Rent(rows * shape.QuerySize);                                     // (R, QH*D)
         a.Lse = c.Rent(rows * shape.QueryHeads);                                            // (R, QH), by head
         Attend(c, l, a);
         c.ReleaseUnless(keep, a.Q);
@@ -100,24 +109,24 @@ internal sealed partial class DecoderPass : TransformerPass
         c.ReleaseUnless(keep, a.Lse);
     }
 
-    /// <summary>a.X1 (R, W) = dropout(o_proj(a.O)), which lives on in any case; <see cref="GateForward"/> adds a.X to it.</summary>
+    /// <summary>a.X1 (R, W) = dropout(o_proj(a.Heads)), which lives on in any case; <see cref="GateForward"/> adds the layer's input to it.</summary>
     private void OutputForward(PassContext c, int l, bool keep)
     {
         ref var a = ref _activations[l];
-        a.X1 = c.Linear(_model.Layers[l].Output, a.O, c.Rows, keep, out a.OA);
+        a.X1 = c.Linear(_model.Layers[l].Output, a.Heads, c.RowsBehindAttention(l), keep, out a.OA);
         c.DropInPlace(a.X1, AttentionSite(l));
     }
 
-    /// <summary>h (R, F) = silu(gate(xn1)) * up(xn1) in a new buffer, xn1 the norm of a.X1 += a.X; a.X, a.Rstd1, a.Gate and a.Up may be kept.</summary>
-    private DeviceSpan<float> GateForward(PassContext c, int l, bool keep)
+    /// <summary>h (R, F) = silu(gate(xn1)) * up(xn1) in a new buffer, xn1 the norm of a.X1 += x; x, a.Rstd1, a.Gate and a.Up may be kept.</summary>
+    private DeviceSpan<float> GateForward(PassContext c, int l, DeviceSpan<float> x, bool keep)
     {
-        int rows = c.Rows;
+        int rows = c.RowsBehindAttention(l);
         var layer = _model.Layers[l];
         ref var a = ref _activations[l];
         a.Rstd1 = c.Rent(rows);
-        var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm, a.X);                               // (R, W)
+        var xn1 = Norm(c, a.X1, a.Rstd1, layer.FfnNorm, rows, x);                           // (R, W)
         c.ReleaseUnless(keep, a.Rstd1);
-        c.ReleaseUnless(c.Keeps(l), a.X);
+        c.ReleaseUnless(c.Keeps(l) && !c.IsNarrow(l), x);
         a.Gate = c.Linear(layer.Gate!, xn1, rows, keep, out a.GA);                          // (R, F)
         a.Up = c.Rent(rows * layer.Spec.FfnWidth);                                          // (R, F)
         a.UA = layer.Up.Rank > 0 ? c.Rent(rows * layer.Up.Rank) : default;                  // (R, r)
@@ -134,13 +143,13 @@ internal sealed partial class DecoderPass : TransformerPass
     /// <summary>
     /// x += residual, if there is one, and y (R, W) = RMSNorm(x) in a new buffer; the backward pass calls it again instead of keeping y.
     /// </summary>
-    private DeviceSpan<float> Norm(PassContext c, DeviceSpan<float> x, DeviceSpan<float> rstd, Parameter weight, DeviceSpan<float> residual = default)
+    private DeviceSpan<float> Norm(PassContext c, DeviceSpan<float> x, DeviceSpan<float> rstd, Parameter weight, int rows, DeviceSpan<float> residual = default)
     {
         var y = c.Rent(x.Length);
         if (residual.IsEmpty)
-            c.Backend.RmsNormForward(y, rstd, x, weight.Value, c.Rows, _model.Spec.Width, _model.Spec.NormEpsilon);
+            c.Backend.RmsNormForward(y, rstd, x, weight.Value, rows, _model.Spec.Width, _model.Spec.NormEpsilon);
         else
-            c.Backend.AddRmsNormForward(y, rstd, x, residual, weight.Value, c.Rows, _model.Spec.Width, _model.Spec.NormEpsilon);
+            c.Backend.AddRmsNormForward(y, rstd, x, residual, weight.Value, rows, _model.Spec.Width, _model.Spec.NormEpsilon);
         return y;
     }
 

@@ -24,14 +24,21 @@ internal sealed class HeadPass(Model model)
     /// <summary>Classes, or words of the vocabulary.</summary>
     public int Columns => model.Head.Out.Out;
 
-    /// <summary>Features of the head's rows from x (R, W), which it releases.</summary>
+    /// <summary>Features of the head's rows from x (R, W), or (M, W) where the last layer was narrow; ends the life of x.</summary>
     public void Forward(PassContext c, DeviceSpan<float> x)
     {
         int M = c.HeadRowCount, W = model.Spec.Width;
         var head = model.Head;
-        _x = c.Rent(M * W);
-        c.Backend.GatherRows(_x, x, c.HeadRows, W);
-        c.Release(x);
+        if (c.NarrowsLast)
+        {
+            _x = x;
+        }
+        else
+        {
+            _x = c.HeadRowsOf(x, W);
+            c.Release(x);
+        }
+
         if (model.Spec.IsDecoder)
         {
             _y = c.Rent(M * W);
@@ -59,7 +66,7 @@ internal sealed class HeadPass(Model model)
     }
 
     /// <summary>
-    /// losses (M); gradients of the head; d (R, W) = dL/dx in a new buffer, zero outside the head's rows.
+    /// losses (M); gradients of the head; d (R, W) = dL/dx in a new buffer, zero outside the head's rows, or (M, W) of a narrow last layer.
     /// Loss gradients are multiplied by <paramref name="gradScale"/>.
     /// </summary>
     public DeviceSpan<float> LossAndBackward(PassContext c, DeviceSpan<float> losses, float gradScale)
@@ -107,11 +114,7 @@ internal sealed class HeadPass(Model model)
         }
 
         c.Release(_x);
-        var dx = c.Rent(c.Rows * W);                                                        // (R, W)
-        c.Backend.Fill(dx, 0);
-        c.Backend.EmbeddingBackward(dx, c.HeadRows, d, M, W); // scatter: rows are distinct
-        c.Release(d);
-        return dx;
+        return c.NarrowsLast ? d : c.SpreadHeadRows(d, W);
     }
 
     /// <summary>

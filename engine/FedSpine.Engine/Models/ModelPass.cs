@@ -43,7 +43,7 @@ internal sealed class ModelPass : IDisposable
         _model = model;
         _blocks = TransformerPass.Create(model, maxT);
         _head = new HeadPass(model);
-        _context = new PassContext { Backend = model.Backend, Workspace = Workspace.Record(), Sequences = new SequenceRows(maxB), LastLayer = model.Layers.Count - 1 };
+        _context = new PassContext { Backend = model.Backend, Workspace = Workspace.Record(), Sequences = new SequenceRows(maxB), HeadSequences = new SequenceRows(1), LastLayer = model.Layers.Count - 1 };
         int layer = 0;
         while (layer < model.Layers.Count && model.Trainable != Trainable.All && !HasTrainable(model.Layers[layer]))
             layer++;
@@ -82,7 +82,7 @@ internal sealed class ModelPass : IDisposable
     /// <summary>Adds the batch's gradients, multiplied by <paramref name="gradScale"/>, and returns the sum of its losses.</summary>
     public double Train(IComputeBackend backend, Workspace workspace, Batch batch, float gradScale, float dropout, ulong seed, IStepObserver? observer)
     {
-        Begin(backend, workspace, batch, HeadSelection.Targets);
+        Begin(backend, workspace, batch, HeadSelection.Targets, everyRow: observer?.WantsEveryRow ?? false);
         _context.FirstTrainedLayer = observer is null ? _firstTrainedLayer : 0; // an observer wants every layer
         _context.Dropout = dropout;
         _context.Seed = seed;
@@ -91,7 +91,6 @@ internal sealed class ModelPass : IDisposable
         _head.Forward(_context, _blocks.Forward(_context));
         var d = _head.LossAndBackward(_context, losses, gradScale);
         _blocks.Backward(_context, d);
-        _context.Release(d);
         return SumLosses(losses);
     }
 
@@ -169,7 +168,7 @@ internal sealed class ModelPass : IDisposable
     }
 
     /// <summary>Stages the batch and chooses the head's rows.</summary>
-    private void Begin(IComputeBackend backend, Workspace workspace, Batch batch, HeadSelection rows, CachedRows cached = default)
+    private void Begin(IComputeBackend backend, Workspace workspace, Batch batch, HeadSelection rows, CachedRows cached = default, bool everyRow = false)
     {
         var c = _context;
         (c.Backend, c.Workspace, c.B, c.T, c.Cached) = (backend, workspace, batch.B, batch.T, cached);
@@ -190,6 +189,15 @@ internal sealed class ModelPass : IDisposable
         }
 
         c.Sequences.Lengths = Stage(batch.Lengths, c.B);
+        c.NarrowsLast = !everyRow && (rows == HeadSelection.Last || _model.Spec.Head == ModelHead.SequenceClassification);
+        if (c.NarrowsLast)
+        {
+            for (int b = 0; b < c.B; b++)
+                _headRows[b] = Math.Min(batch.Lengths[b], 1);
+            c.HeadSequences.SetSingle(c.B);
+            c.HeadSequences.Lengths = Stage(_headRows, c.B);
+        }
+
         c.HeadRowCount = ChooseHeadRows(batch, rows);
         c.HeadRows = Stage(_headRows, c.HeadRowCount);
         c.Targets = Stage(_headTargets, c.HeadRowCount);

@@ -45,6 +45,22 @@ internal sealed class PassContext
     /// <summary>R.</summary>
     public int Rows => Sequences.Rows;
 
+    /// <summary>
+    /// Whether the last layer computes only the head's rows once its attention is done: the others reach nothing. So where one row of each
+    /// sequence is wanted, by classification or as the next token's.
+    /// </summary>
+    public bool NarrowsLast { get; set; }
+
+    /// <summary>The head's rows as sequences of one; where the last layer is narrow.</summary>
+    public required SequenceRows HeadSequences { get; init; }
+
+    /// <summary>Rows of the layer behind its attention: R, or M where it is narrow.</summary>
+    public int RowsBehindAttention(int layer) => SequencesBehindAttention(layer).Rows;
+
+    public SequenceRows SequencesBehindAttention(int layer) => IsNarrow(layer) ? HeadSequences : Sequences;
+
+    public bool IsNarrow(int layer) => NarrowsLast && layer == LastLayer;
+
     /// <summary>M, rows that the head computes.</summary>
     public int HeadRowCount { get; set; }
 
@@ -73,6 +89,24 @@ internal sealed class PassContext
     public DeviceSpan<float> Rent(int length) => Workspace.Rent<float>(length);
 
     public void Release(DeviceSpan<float> buffer) => Workspace.Release(buffer);
+
+    /// <summary>The head's rows (M, columns) of x (R, columns) in a new buffer.</summary>
+    public DeviceSpan<float> HeadRowsOf(DeviceSpan<float> x, int columns)
+    {
+        var y = Rent(HeadRowCount * columns);
+        Backend.GatherRows(y, x, HeadRows, columns);
+        return y;
+    }
+
+    /// <summary>(R, columns) with d (M, columns), which it releases, in the head's rows and 0 elsewhere, in a new buffer.</summary>
+    public DeviceSpan<float> SpreadHeadRows(DeviceSpan<float> d, int columns)
+    {
+        var y = Rent(Rows * columns);
+        Backend.Fill(y, 0);
+        Backend.EmbeddingBackward(y, HeadRows, d, HeadRowCount, columns); // scatter: rows are distinct
+        Release(d);
+        return y;
+    }
 
     /// <summary>Ends a buffer's lifetime unless the layer's backward pass needs it.</summary>
     public void ReleaseUnless(bool kept, DeviceSpan<float> buffer)

@@ -24,10 +24,13 @@ internal abstract class TransformerPass : IDisposable
 
     public static TransformerPass Create(Model model, int maxT) => model.Spec.IsDecoder ? new DecoderPass(model, maxT) : new EncoderPass(model);
 
-    /// <summary>x (R, width), the output of the last block (decoders: before the final norm), in a new buffer that the caller releases.</summary>
+    /// <summary>
+    /// x (R, width), or (M, width) where the last layer is narrow: the output of the last block (decoders: before the final norm), in a new
+    /// buffer that the caller releases.
+    /// </summary>
     public abstract DeviceSpan<float> Forward(PassContext context);
 
-    /// <summary>Adds to all gradients below the head. d (R, width) is dL/dx; it is overwritten.</summary>
+    /// <summary>Adds to all gradients below the head. d is dL/dx, of x's shape; its life ends here.</summary>
     public abstract void Backward(PassContext context, DeviceSpan<float> d);
 
     public virtual void Dispose() { }

@@ -20,6 +20,9 @@ public sealed class ActivationCriterion : IImportanceCriterion
 
     public bool NeedsSteps => true;
 
+    /// <summary>Moments are those of all tokens, in the last layer too.</summary>
+    public bool WantsEveryRow => true;
+
     public void Bind(Model model)
     {
         _moments?.Dispose();

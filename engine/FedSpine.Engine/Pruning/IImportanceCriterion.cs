@@ -32,6 +32,8 @@ public interface IImportanceCriterion : IStepObserver, IDisposable
     /// </summary>
     void Score(Model model, IReadOnlyList<LayerScores> scores);
 
+    bool IStepObserver.WantsEveryRow => false; // what gradients say of the other rows is 0
+
     void IStepObserver.OnForward(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> h,
         SequenceRows rows) { }
 

@@ -92,6 +92,8 @@ public sealed class ImportanceScorer : IStepObserver, IDisposable
         _criterion.Bind(pruned);
     }
 
+    public bool WantsEveryRow => _criterion.WantsEveryRow;
+
     public void OnForward(IComputeBackend backend, Workspace workspace, int layer, DeviceSpan<float> o, DeviceSpan<float> h,
         SequenceRows rows) => _criterion.OnForward(backend, workspace, layer, o, h, rows);
 

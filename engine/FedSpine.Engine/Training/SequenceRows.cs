@@ -57,6 +57,13 @@ public sealed class SequenceRows
         }
     }
 
+    /// <summary>One row of each sequence.</summary>
+    internal void SetSingle(int sequences)
+    {
+        (_count, Sequences, Rows) = (0, 0, 0);
+        Add(sequences, 1);
+    }
+
     internal static int RowsOf(Batch batch, int b) => Math.Max(1, batch.Lengths[b]);
 
     private void Add(int sequences, int length)
