@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using FedSpine.Kernels.Formulas;
+using FedSpine.Kernels.Host;
 
 namespace FedSpine.Bench.Measuring;
 
@@ -34,7 +35,7 @@ internal sealed unsafe class MemoryReader(long bytes, int threads) : IDisposable
     }
 
     private float Sum(int thread) =>
-        Vector512.IsHardwareAccelerated ? Sum<Simd512, Vector512<float>>(thread) : Sum<Simd256, Vector256<float>>(thread);
+        HostIsaSupport.IsSupported(HostIsa.Vector512) ? Sum<Simd512, Vector512<float>>(thread) : Sum<Simd256, Vector256<float>>(thread);
 
     /// <summary>Four runs at a time, as far apart as rows of a weight: more streams for the prefetcher than one.</summary>
     private float Sum<TSimd, TVector>(int thread) where TSimd : struct, ISimd<TVector> where TVector : unmanaged

@@ -15,6 +15,9 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     where TSimd : struct, ISimd<TVector>
     where TVector : unmanaged
 {
+    /// <summary>Floats of a cache line.</summary>
+    private const int LineFloats = 16;
+
     /// <summary>Longest run of k between two visits to C. A slab of A of this depth stays in the first-level cache.</summary>
     private const int MaxBlockK = 320;
 
@@ -170,7 +173,8 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
         // The rows' next run of k comes from memory while this one is computed.
         int next = k + depth, nextDepth = Math.Min(depth, Math.Min(p.K, p.FirstK + p.PackedDepth) - next), fetched = 0;
         int fetches = plainA || nextDepth <= 0 ? 0 : LineCount(p, endM - startM, nextDepth);
-        int share = fetches / ((endN - startN + PanelWidth - 1) / PanelWidth * ((endM - startM + SlabRows - 1) / SlabRows)) + 1;
+        int slabs = (endM - startM + SlabRows - 1) / SlabRows;
+        int share = fetches / ((endN - startN + PanelWidth - 1) / PanelWidth * slabs) + 1;
 
         for (int n = startN; n < endN; n += PanelWidth)
         {
@@ -192,7 +196,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
             tile.RowC = inside ? p.RowC : width;
             tile.Accumulate = inside && accumulate;
             tile.Bias = inside ? bias : null;
-            tile.Ahead = tile.B + (n + PanelWidth < endN ? (long)PanelWidth * p.PackedDepth : 0);
+            tile.Ahead = tile.B + (n + PanelWidth < endN ? (long)PanelWidth * p.PackedDepth : 0); // so does the next panel
             for (int m = startM; m < endM; m += SlabRows)
             {
                 int rows = Math.Min(SlabRows, endM - m);
@@ -200,7 +204,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
                 Run(rows, width, tile);
                 for (int last = Math.Min(fetched + share, fetches); fetched < last; fetched++)
                     FetchLine(p, startM, next, endM - startM, nextDepth, fetched);
-                tile.Ahead += rows <= 6 ? 8 * depth : 16 * depth;
+                tile.Ahead += LineFloats / 2 * depth * (rows <= MatMulWideKernel<TSimd, TVector>.MaxRows ? 1 : 2);
                 if (inside)
                     tile.C += SlabRows * p.RowC;
                 else // the tile sticks out of C: it was computed aside, the part that lies inside is copied
@@ -212,7 +216,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     /// <summary>Cache lines of a block of A, at most.</summary>
     private static int LineCount(in MatMulProduct p, int rows, int depth) => p.ColumnA == 1 ? rows * Lines(depth) : depth * Lines(rows);
 
-    private static int Lines(int floats) => (floats * sizeof(float) + 63) / 64;
+    private static int Lines(int floats) => (floats + LineFloats - 1) / LineFloats;
 
     /// <summary>Fetches one of <see cref="LineCount"/> lines of rows from m and k from <paramref name="k"/> on.</summary>
     private static void FetchLine(in MatMulProduct p, int m, int k, int rows, int depth, int index)
@@ -221,7 +225,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
             return;
         float* a = p.A + m * p.RowA + k * p.ColumnA;
         var (run, line) = Math.DivRem(index, Lines(p.ColumnA == 1 ? depth : rows));
-        Sse.Prefetch1(a + run * (p.ColumnA == 1 ? p.RowA : p.ColumnA) + line * 16);
+        Sse.Prefetch1(a + run * (p.ColumnA == 1 ? p.RowA : p.ColumnA) + line * LineFloats);
     }
 
     /// <summary>The whole product on this thread. Scratch: <see cref="SerialScratch"/> floats.</summary>
@@ -279,7 +283,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
         MatMulWideKernel<TSimd, TVector>.Run(upper, four, tile);
         tile.A += upper * tile.RowA;
         tile.C += upper * tile.RowC;
-        tile.Ahead += 8 * tile.K;
+        tile.Ahead += LineFloats / 2 * tile.K;
         MatMulWideKernel<TSimd, TVector>.Run(rows - upper, four, tile);
     }
 

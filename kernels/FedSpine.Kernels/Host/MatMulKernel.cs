@@ -25,6 +25,16 @@ internal readonly struct Rows10 : ITileRows { public static int Count => 10; }
 internal readonly struct Rows11 : ITileRows { public static int Count => 11; }
 internal readonly struct Rows12 : ITileRows { public static int Count => 12; }
 
+/// <summary>How a tile's A lies: row by row, the elements of the next k are reached by a displacement instead of a stride.</summary>
+internal interface ITileOrder
+{
+    static abstract bool IsRowMajor { get; }
+}
+
+internal readonly struct RowMajor : ITileOrder { public static bool IsRowMajor => true; }
+
+internal readonly struct AnyOrder : ITileOrder { public static bool IsRowMajor => false; }
+
 /// <summary>One tile of C: <c>c = alpha * a b + (c, bias or 0)</c>.</summary>
 internal unsafe struct MatMulTile
 {
@@ -68,33 +78,45 @@ internal static unsafe class MatMulKernel<TSimd, TVector>
     /// <summary>Computes a tile of <paramref name="rows"/> by two vectors, or one when <paramref name="narrow"/>.</summary>
     public static void Run(int rows, bool narrow, in MatMulTile tile)
     {
-        if (narrow)
-            Run<Narrow>(rows, tile);
+        if (tile.ColumnA == 1)
+        {
+            if (narrow)
+                Run<Narrow, RowMajor>(rows, tile);
+            else
+                Run<Wide, RowMajor>(rows, tile);
+        }
+        else if (narrow)
+        {
+            Run<Narrow, AnyOrder>(rows, tile);
+        }
         else
-            Run<Wide>(rows, tile);
+        {
+            Run<Wide, AnyOrder>(rows, tile);
+        }
     }
 
-    private static void Run<TColumns>(int rows, in MatMulTile tile) where TColumns : struct, ITileColumns
+    private static void Run<TColumns, TOrder>(int rows, in MatMulTile tile) where TColumns : struct, ITileColumns where TOrder : struct, ITileOrder
     {
         switch (rows)
         {
-            case 12: Tile<Rows12, TColumns>(tile); break;
-            case 11: Tile<Rows11, TColumns>(tile); break;
-            case 10: Tile<Rows10, TColumns>(tile); break;
-            case 9: Tile<Rows9, TColumns>(tile); break;
-            case 8: Tile<Rows8, TColumns>(tile); break;
-            case 7: Tile<Rows7, TColumns>(tile); break;
-            case 6: Tile<Rows6, TColumns>(tile); break;
-            case 5: Tile<Rows5, TColumns>(tile); break;
-            case 4: Tile<Rows4, TColumns>(tile); break;
-            case 3: Tile<Rows3, TColumns>(tile); break;
-            case 2: Tile<Rows2, TColumns>(tile); break;
-            case 1: Tile<Rows1, TColumns>(tile); break;
+            case 12: Tile<Rows12, TColumns, TOrder>(tile); break;
+            case 11: Tile<Rows11, TColumns, TOrder>(tile); break;
+            case 10: Tile<Rows10, TColumns, TOrder>(tile); break;
+            case 9: Tile<Rows9, TColumns, TOrder>(tile); break;
+            case 8: Tile<Rows8, TColumns, TOrder>(tile); break;
+            case 7: Tile<Rows7, TColumns, TOrder>(tile); break;
+            case 6: Tile<Rows6, TColumns, TOrder>(tile); break;
+            case 5: Tile<Rows5, TColumns, TOrder>(tile); break;
+            case 4: Tile<Rows4, TColumns, TOrder>(tile); break;
+            case 3: Tile<Rows3, TColumns, TOrder>(tile); break;
+            case 2: Tile<Rows2, TColumns, TOrder>(tile); break;
+            case 1: Tile<Rows1, TColumns, TOrder>(tile); break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile<TRows, TColumns>(in MatMulTile tile) where TRows : struct, ITileRows where TColumns : struct, ITileColumns
+    private static void Tile<TRows, TColumns, TOrder>(in MatMulTile tile)
+        where TRows : struct, ITileRows where TColumns : struct, ITileColumns where TOrder : struct, ITileOrder
     {
         TVector zero = TSimd.Zero;
         TVector c0 = zero, d0 = zero;
@@ -126,7 +148,52 @@ internal static unsafe class MatMulKernel<TSimd, TVector>
             }
         }
 
-        for (nint k = tile.K; k > 0; k--)
+        nint k = tile.K;
+        for (; TOrder.IsRowMajor && k > 1; k -= 2) // two steps, for fewer instructions around them
+        {
+            {
+                TVector b0 = TSimd.Load(b);
+                TVector b1 = TColumns.IsWide ? TSimd.Load(b + TSimd.Width) : zero;
+                TVector a;
+                a = TSimd.Broadcast(*(p)); c0 = TSimd.MultiplyAdd(a, b0, c0); if (TColumns.IsWide) d0 = TSimd.MultiplyAdd(a, b1, d0);
+                if (TRows.Count > 1) { a = TSimd.Broadcast(*(p + l)); c1 = TSimd.MultiplyAdd(a, b0, c1); if (TColumns.IsWide) d1 = TSimd.MultiplyAdd(a, b1, d1); }
+                if (TRows.Count > 2) { a = TSimd.Broadcast(*(p + l2)); c2 = TSimd.MultiplyAdd(a, b0, c2); if (TColumns.IsWide) d2 = TSimd.MultiplyAdd(a, b1, d2); }
+                if (TRows.Count > 3) { a = TSimd.Broadcast(*(p + l3)); c3 = TSimd.MultiplyAdd(a, b0, c3); if (TColumns.IsWide) d3 = TSimd.MultiplyAdd(a, b1, d3); }
+                if (TRows.Count > 4) { a = TSimd.Broadcast(*(p + l4)); c4 = TSimd.MultiplyAdd(a, b0, c4); if (TColumns.IsWide) d4 = TSimd.MultiplyAdd(a, b1, d4); }
+                if (TRows.Count > 5) { a = TSimd.Broadcast(*(q)); c5 = TSimd.MultiplyAdd(a, b0, c5); if (TColumns.IsWide) d5 = TSimd.MultiplyAdd(a, b1, d5); }
+                if (TRows.Count > 6) { a = TSimd.Broadcast(*(q + l)); c6 = TSimd.MultiplyAdd(a, b0, c6); if (TColumns.IsWide) d6 = TSimd.MultiplyAdd(a, b1, d6); }
+                if (TRows.Count > 7) { a = TSimd.Broadcast(*(q + l2)); c7 = TSimd.MultiplyAdd(a, b0, c7); if (TColumns.IsWide) d7 = TSimd.MultiplyAdd(a, b1, d7); }
+                if (TRows.Count > 8) { a = TSimd.Broadcast(*(q + l3)); c8 = TSimd.MultiplyAdd(a, b0, c8); if (TColumns.IsWide) d8 = TSimd.MultiplyAdd(a, b1, d8); }
+                if (TRows.Count > 9) { a = TSimd.Broadcast(*(q + l4)); c9 = TSimd.MultiplyAdd(a, b0, c9); if (TColumns.IsWide) d9 = TSimd.MultiplyAdd(a, b1, d9); }
+                if (TRows.Count > 10) { a = TSimd.Broadcast(*(r)); c10 = TSimd.MultiplyAdd(a, b0, c10); if (TColumns.IsWide) d10 = TSimd.MultiplyAdd(a, b1, d10); }
+                if (TRows.Count > 11) { a = TSimd.Broadcast(*(r + l)); c11 = TSimd.MultiplyAdd(a, b0, c11); if (TColumns.IsWide) d11 = TSimd.MultiplyAdd(a, b1, d11); }
+            }
+
+            {
+                TVector b0 = TSimd.Load(b + rowB);
+                TVector b1 = TColumns.IsWide ? TSimd.Load(b + rowB + TSimd.Width) : zero;
+                TVector a;
+                a = TSimd.Broadcast(*(p + 1)); c0 = TSimd.MultiplyAdd(a, b0, c0); if (TColumns.IsWide) d0 = TSimd.MultiplyAdd(a, b1, d0);
+                if (TRows.Count > 1) { a = TSimd.Broadcast(*(p + l + 1)); c1 = TSimd.MultiplyAdd(a, b0, c1); if (TColumns.IsWide) d1 = TSimd.MultiplyAdd(a, b1, d1); }
+                if (TRows.Count > 2) { a = TSimd.Broadcast(*(p + l2 + 1)); c2 = TSimd.MultiplyAdd(a, b0, c2); if (TColumns.IsWide) d2 = TSimd.MultiplyAdd(a, b1, d2); }
+                if (TRows.Count > 3) { a = TSimd.Broadcast(*(p + l3 + 1)); c3 = TSimd.MultiplyAdd(a, b0, c3); if (TColumns.IsWide) d3 = TSimd.MultiplyAdd(a, b1, d3); }
+                if (TRows.Count > 4) { a = TSimd.Broadcast(*(p + l4 + 1)); c4 = TSimd.MultiplyAdd(a, b0, c4); if (TColumns.IsWide) d4 = TSimd.MultiplyAdd(a, b1, d4); }
+                if (TRows.Count > 5) { a = TSimd.Broadcast(*(q + 1)); c5 = TSimd.MultiplyAdd(a, b0, c5); if (TColumns.IsWide) d5 = TSimd.MultiplyAdd(a, b1, d5); }
+                if (TRows.Count > 6) { a = TSimd.Broadcast(*(q + l + 1)); c6 = TSimd.MultiplyAdd(a, b0, c6); if (TColumns.IsWide) d6 = TSimd.MultiplyAdd(a, b1, d6); }
+                if (TRows.Count > 7) { a = TSimd.Broadcast(*(q + l2 + 1)); c7 = TSimd.MultiplyAdd(a, b0, c7); if (TColumns.IsWide) d7 = TSimd.MultiplyAdd(a, b1, d7); }
+                if (TRows.Count > 8) { a = TSimd.Broadcast(*(q + l3 + 1)); c8 = TSimd.MultiplyAdd(a, b0, c8); if (TColumns.IsWide) d8 = TSimd.MultiplyAdd(a, b1, d8); }
+                if (TRows.Count > 9) { a = TSimd.Broadcast(*(q + l4 + 1)); c9 = TSimd.MultiplyAdd(a, b0, c9); if (TColumns.IsWide) d9 = TSimd.MultiplyAdd(a, b1, d9); }
+                if (TRows.Count > 10) { a = TSimd.Broadcast(*(r + 1)); c10 = TSimd.MultiplyAdd(a, b0, c10); if (TColumns.IsWide) d10 = TSimd.MultiplyAdd(a, b1, d10); }
+                if (TRows.Count > 11) { a = TSimd.Broadcast(*(r + l + 1)); c11 = TSimd.MultiplyAdd(a, b0, c11); if (TColumns.IsWide) d11 = TSimd.MultiplyAdd(a, b1, d11); }
+            }
+
+            p += 2;
+            q += 2;
+            r += 2;
+            b += 2 * rowB;
+        }
+
+        for (; k > 0; k--)
         {
             TVector b0 = TSimd.Load(b);
             TVector b1 = TColumns.IsWide ? TSimd.Load(b + TSimd.Width) : zero;

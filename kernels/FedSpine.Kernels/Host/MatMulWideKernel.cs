@@ -204,14 +204,4 @@ internal static unsafe class MatMulWideKernel<TSimd, TVector>
     private readonly struct Four : IWideColumns { public static bool IsFour => true; }
 
     private readonly struct Three : IWideColumns { public static bool IsFour => false; }
-
-    /// <summary>How A lies: row by row its elements are reached by a displacement, otherwise through two more pointers.</summary>
-    private interface ITileOrder
-    {
-        static abstract bool IsRowMajor { get; }
-    }
-
-    private readonly struct RowMajor : ITileOrder { public static bool IsRowMajor => true; }
-
-    private readonly struct AnyOrder : ITileOrder { public static bool IsRowMajor => false; }
 }
