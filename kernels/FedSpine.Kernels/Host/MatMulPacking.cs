@@ -140,6 +140,12 @@ internal static unsafe class MatMulPacking<TSimd, TVector>
     private static void TransposeBlock(float* y, int rowY, float* x, nint rowX, int depth, int columns)
     {
         int n = 0;
+        if (typeof(TVector) == typeof(Vector512<float>) && Avx512F.IsSupported && depth == 16 && columns == 16)
+        {
+            Transpose16(y, rowY, x, rowX);
+            return;
+        }
+
         if (typeof(TVector) != typeof(float))
         {
             for (; n + 4 <= columns; n += 4)
@@ -151,6 +157,45 @@ internal static unsafe class MatMulPacking<TSimd, TVector>
             for (int k = 0; k < depth; k++)
                 y[k * rowY + n] = x[n * rowX + k];
         }
+    }
+
+    /// <summary>16 x 16 in registers: whole lines in, whole lines out.</summary>
+    private static void Transpose16(float* y, nint rowY, float* x, nint rowX)
+    {
+        Quad(x, rowX, out var a0, out var a1, out var a2, out var a3);
+        Quad(x + 4 * rowX, rowX, out var b0, out var b1, out var b2, out var b3);
+        Quad(x + 8 * rowX, rowX, out var c0, out var c1, out var c2, out var c3);
+        Quad(x + 12 * rowX, rowX, out var d0, out var d1, out var d2, out var d3);
+        StoreLanes(y, rowY, a0, b0, c0, d0);
+        StoreLanes(y + rowY, rowY, a1, b1, c1, d1);
+        StoreLanes(y + 2 * rowY, rowY, a2, b2, c2, d2);
+        StoreLanes(y + 3 * rowY, rowY, a3, b3, c3, d3);
+    }
+
+    /// <summary>Of four rows: y_j has columns j, j + 4, j + 8 and j + 12 in its 128-bit lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Quad(float* x, nint rowX, out Vector512<double> y0, out Vector512<double> y1, out Vector512<double> y2, out Vector512<double> y3)
+    {
+        Vector512<float> x0 = Vector512.Load(x), x1 = Vector512.Load(x + rowX), x2 = Vector512.Load(x + 2 * rowX), x3 = Vector512.Load(x + 3 * rowX);
+        var (low01, high01) = (Avx512F.UnpackLow(x0, x1).AsDouble(), Avx512F.UnpackHigh(x0, x1).AsDouble());
+        var (low23, high23) = (Avx512F.UnpackLow(x2, x3).AsDouble(), Avx512F.UnpackHigh(x2, x3).AsDouble());
+        y0 = Avx512F.UnpackLow(low01, low23);
+        y1 = Avx512F.UnpackHigh(low01, low23);
+        y2 = Avx512F.UnpackLow(high01, high23);
+        y3 = Avx512F.UnpackHigh(high01, high23);
+    }
+
+    /// <summary>Lane i of a, b, c and d becomes row 4 i of y.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreLanes(float* y, nint rowY, Vector512<double> a, Vector512<double> b, Vector512<double> c, Vector512<double> d)
+    {
+        const byte Even = 0x88, Odd = 0xdd;
+        Vector512<double> ab02 = Avx512F.Shuffle4x128(a, b, Even), ab13 = Avx512F.Shuffle4x128(a, b, Odd);
+        Vector512<double> cd02 = Avx512F.Shuffle4x128(c, d, Even), cd13 = Avx512F.Shuffle4x128(c, d, Odd);
+        Avx512F.Shuffle4x128(ab02, cd02, Even).AsSingle().Store(y);
+        Avx512F.Shuffle4x128(ab13, cd13, Even).AsSingle().Store(y + 4 * rowY);
+        Avx512F.Shuffle4x128(ab02, cd02, Odd).AsSingle().Store(y + 8 * rowY);
+        Avx512F.Shuffle4x128(ab13, cd13, Odd).AsSingle().Store(y + 12 * rowY);
     }
 
     /// <summary>Four rows of length <paramref name="depth"/> at <paramref name="x"/> become four columns of <paramref name="y"/>.</summary>
