@@ -219,6 +219,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     private static int Lines(int floats) => (floats + LineFloats - 1) / LineFloats;
 
     /// <summary>Fetches one of <see cref="LineCount"/> lines of rows from m and k from <paramref name="k"/> on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void FetchLine(in MatMulProduct p, int m, int k, int rows, int depth, int index)
     {
         if (!Sse.IsSupported)

@@ -160,6 +160,7 @@ internal static unsafe class MatMulPacking<TSimd, TVector>
     }
 
     /// <summary>16 x 16 in registers: whole lines in, whole lines out.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // no loop: it would begin unoptimised
     private static void Transpose16(float* y, nint rowY, float* x, nint rowX)
     {
         Quad(x, rowX, out var a0, out var a1, out var a2, out var a3);
