@@ -18,6 +18,10 @@ public sealed class ComparisonFolder(string path)
 
     public string Report => System.IO.Path.Combine(Path, "report.html");
 
+    /// <summary>Where the comparison's runs compute, by what the first that was begun says; null: none was.</summary>
+    public string? Device(ComparisonPlan plan) => plan.Cells().Select(c => c.Folder(Path).Config).FirstOrDefault(File.Exists) is { } config
+        ? SimulationConfig.Read(config).Device ?? "host" : null;
+
     /// <exception cref="InputException">The folder is not empty.</exception>
     public void RequireFree()
     {
