@@ -33,6 +33,7 @@ internal sealed class ExportVerb : IVerb
     public ExportVerb(Terminal terminal)
     {
         _terminal = terminal;
+        Common.Device.Description = "where to merge an adapter (default: host, the processor); fedspine devices lists what is there";
         Groups = [(ModelChoice.Group, _model.All), ("Output", [_out, _format, _type]), (CommonOptions.Group, [.. Common.All])];
     }
 
