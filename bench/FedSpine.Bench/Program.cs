@@ -29,6 +29,8 @@ if (args.Length == 0)
                              policies alone on a fleet that answers by formulas: regret, time a round, bytes a device
           device --device cuda|opencl|ilgpu-cpu|host [--json] [--only NAME] [--rounds N] [--tiny]
                              operators, LoRA steps and decoding on a device, beside its own copy and product rates
+          device --device ... --cases [--json] [--only NAME] [--rounds N] [--tiny]
+                             every large case of the parity tests on a device (--tiny: the first of each operator)
           --list flat        the BenchmarkDotNet benchmarks
           --filter '*Name*'  run some of them; further options are BenchmarkDotNet's
         """);

@@ -40,12 +40,15 @@ block "$here/FedSpine.Cli/fedspine" devices
 
 section "Parity"
 # Every operator's cases on every device that is here, against double precision; a device that is not here is said and skipped.
-tests=(-class '*ParityTests' -class '*IlgpuBackendTests' -class '*OfflineCompilationTests')
+tests=(-class '*ParityTests' -class '*IlgpuBackendTests' -class '*DeviceMemoryTests' -class '*OfflineCompilationTests')
 [ ${#tiny[@]} -gt 0 ] && tests=(-class '*OfflineCompilationTests')
 block "$here/FedSpine.Kernels.Tests/FedSpine.Kernels.Tests" "${tests[@]}" -noColor
 
 section "Operators, training, decoding"
 block "$here/FedSpine.Bench/FedSpine.Bench" device --device "$device" "${tiny[@]}"
+
+section "Cases of the parity tests"
+block "$here/FedSpine.Bench/FedSpine.Bench" device --device "$device" --cases "${tiny[@]}"
 
 section "PyTorch"
 if python3 -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then

@@ -5,15 +5,9 @@ using ILGPU.Runtime;
 namespace FedSpine.Kernels.Ilgpu;
 
 /// <summary>One buffer of device memory, zeroed.</summary>
-internal sealed class IlgpuArena : Arena
+internal sealed class IlgpuArena(IlgpuBackend backend, long bytes) : Arena(bytes)
 {
-    private readonly MemoryBuffer1D<byte, Stride1D.Dense> _buffer;
-
-    public IlgpuArena(Accelerator accelerator, long bytes) : base(bytes)
-    {
-        _buffer = accelerator.Allocate1D<byte>(Math.Max(Align(bytes), Alignment));
-        _buffer.MemSetToZero(accelerator.DefaultStream);
-    }
+    private readonly MemoryBuffer1D<byte, Stride1D.Dense> _buffer = backend.Take(Math.Max(Align(bytes), Alignment));
 
     public ArrayView<T> View<T>(DeviceSpan<T> span) where T : unmanaged
     {
@@ -22,5 +16,5 @@ internal sealed class IlgpuArena : Arena
         return bytes.SubView(span.ByteOffset, span.Bytes).Cast<T>();
     }
 
-    public override void Dispose() => _buffer.Dispose();
+    public override void Dispose() => backend.Return(_buffer);
 }

@@ -7,7 +7,8 @@ namespace FedSpine.Kernels.Ilgpu;
 
 /// <summary>
 /// The operators as ILGPU kernels, on CUDA, OpenCL and ILGPU's debugging CPU: one file per operator, named as on the host. Everything
-/// runs in order on one stream; nothing waits for the device but Upload, Download and Synchronize. Sums are taken in a fixed order and
+/// runs in order on one stream; nothing waits for the device but Download and Synchronize, and uploads larger than the ring they pass
+/// through. Sums are taken in a fixed order and
 /// without atomics, so a run repeats bit for bit on one device. Not thread-safe: one caller at a time.
 /// </summary>
 /// <remarks>
@@ -22,8 +23,10 @@ public sealed partial class IlgpuBackend : IComputeBackend
 
     private readonly Context _context;
     private readonly Accelerator _accelerator;
+    private readonly UploadRing _ring;
     private readonly IlgpuArena _scratch;
     private readonly Dictionary<(string Kernel, Type Argument), Delegate> _launchers = []; // of generic kernels
+    private int _downloads;
     private readonly int _group;          // threads per group, a power of two
     private readonly int _attentionGroup; // fewer: a row of attention has only so many keys and features
 
@@ -34,7 +37,8 @@ public sealed partial class IlgpuBackend : IComputeBackend
         _accelerator = device.CreateAccelerator(context);
         _group = 1 << int.Log2(Math.Min(MaxGroup, _accelerator.MaxNumThreadsPerGroup));
         _attentionGroup = Math.Min(_group, 64);
-        _scratch = new IlgpuArena(_accelerator, 2 * NormParts * sizeof(float));
+        _ring = new UploadRing(_accelerator);
+        _scratch = new IlgpuArena(this, 2 * NormParts * sizeof(float));
     }
 
     public string Name => $"{(_accelerator.AcceleratorType == AcceleratorType.CPU ? "ILGPU" : _accelerator.AcceleratorType)} {_accelerator.Name}";
@@ -44,27 +48,11 @@ public sealed partial class IlgpuBackend : IComputeBackend
     public bool Supports(Operator op, WeightType type) =>
         op is Operator.Linear or Operator.Embedding or Operator.GatherRows or Operator.SquareSums or Operator.LoraImportance;
 
-    /// <exception cref="InsufficientMemoryException">The device cannot hold that many bytes more; the message has the numbers.</exception>
-    public Arena Allocate(long bytes)
-    {
-        try
-        {
-            return new IlgpuArena(_accelerator, bytes);
-        }
-        catch (AcceleratorException refused)
-        {
-            throw new InsufficientMemoryException(
-                FormattableString.Invariant($"{Name} has no room for {bytes:N0} bytes more (it has {_accelerator.MemorySize:N0} in all): take smaller batches or shorter sequences, or compute on host"), refused);
-        }
-    }
-
     public void Upload<T>(DeviceSpan<T> destination, ReadOnlySpan<T> source) where T : unmanaged
     {
         RequireLength(destination, source.Length);
-        if (source.IsEmpty)
-            return;
-        View(destination).CopyFromCPU(_accelerator.DefaultStream, source);
-        _accelerator.DefaultStream.Synchronize(); // the source is the caller's again
+        if (!source.IsEmpty)
+            _ring.Upload(View(destination), source);
     }
 
     public void Download<T>(Span<T> destination, DeviceSpan<T> source) where T : unmanaged
@@ -73,13 +61,22 @@ public sealed partial class IlgpuBackend : IComputeBackend
         if (destination.IsEmpty)
             return;
         View(source).CopyToCPU(_accelerator.DefaultStream, destination);
-        _accelerator.DefaultStream.Synchronize();
+        Synchronize();
+        _downloads++;
     }
 
-    public void Synchronize() => _accelerator.DefaultStream.Synchronize();
+    public void Synchronize()
+    {
+        _accelerator.DefaultStream.Synchronize();
+        _ring.Rewind();
+    }
+
+    /// <summary>Times that the host has waited for something from the device, or for room to send it something.</summary>
+    internal int RoundTrips => _downloads + _ring.Waits;
 
     public void Dispose()
     {
+        _ring.Dispose();
         _scratch.Dispose();
         _accelerator.Dispose();
         _context.Dispose();

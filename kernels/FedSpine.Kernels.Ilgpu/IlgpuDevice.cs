@@ -5,8 +5,9 @@ namespace FedSpine.Kernels.Ilgpu;
 /// <param name="Name">The maker's name for it.</param>
 /// <param name="MemoryBytes">Its memory; 0 where that is the machine's.</param>
 /// <param name="Problem">Why it cannot be used; null where it can.</param>
-public sealed record IlgpuDevice(string Id, string Name, long MemoryBytes, string? Problem)
+/// <param name="IsGpu">A processor of its own, with memory of its own or a share of the machine's: not the CPU under another name.</param>
+public sealed record IlgpuDevice(string Id, string Name, long MemoryBytes, string? Problem, bool IsGpu)
 {
     /// <summary>Runs kernels step by step on the host: for looking at them, not for models.</summary>
-    public bool IsDebugger => Id == "ilgpu-cpu";
+    public bool IsDebugger => Id == IlgpuDevices.Debugger;
 }

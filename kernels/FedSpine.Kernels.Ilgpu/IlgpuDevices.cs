@@ -15,10 +15,13 @@ namespace FedSpine.Kernels.Ilgpu;
 /// </summary>
 public static class IlgpuDevices
 {
+    internal const string Debugger = "ilgpu-cpu";
+
     private static readonly Lock DriverStart = new();
 
     static IlgpuDevices()
     {
+        PoclDevices.Prepare();
         try
         {
             NativeLibrary.SetDllImportResolver(typeof(Context).Assembly, ResolveOpenCL);
@@ -32,50 +35,118 @@ public static class IlgpuDevices
     /// <summary>Every device, usable or not.</summary>
     public static IReadOnlyList<IlgpuDevice> List()
     {
-        using var context = CreateContext();
-        return [.. Identify(context).Select(d => new IlgpuDevice(d.Id, d.Device.Name, d.Device is CPUDevice ? 0 : d.Device.MemorySize, Problem(d.Device)))];
+        using var context = CreateContext("");
+        return Describe(context);
+    }
+
+    /// <summary>
+    /// The id of the device to compute on when nobody says: the first CUDA device that can be used, else the first OpenCL device that is a
+    /// GPU and can be used; null: the host. Milliseconds where there is no driver, as nothing but its library's name is looked for.
+    /// </summary>
+    public static string? Default()
+    {
+        foreach (var (kind, library) in new[] { ("cuda", CudaLibrary), ("opencl", OpenCLLibrary) })
+        {
+            if (!NativeLibrary.TryLoad(library, out _)) // stays loaded: the driver is about to be used
+                continue;
+            using var context = CreateContext(kind);
+            if (Default(Describe(context)) is { } id)
+                return id;
+        }
+
+        return null;
+    }
+
+    /// <summary>The same among these devices.</summary>
+    public static string? Default(IEnumerable<IlgpuDevice> devices) => devices
+        .Where(d => d is { Problem: null, IsGpu: true }).OrderBy(d => d.Id.StartsWith("cuda", StringComparison.Ordinal) ? 0 : 1).FirstOrDefault()?.Id;
+
+    /// <summary>Checks that a device can be opened, as far as that can be said without opening it.</summary>
+    /// <returns>Its full id: "cuda:0" for "cuda".</returns>
+    /// <exception cref="ArgumentException">There is no such device, or it lacks a feature: the message says which, and what there is.</exception>
+    public static string Require(string id)
+    {
+        string full = FullId(id);
+        using var context = CreateContext(full);
+        Find(context, id);
+        return full;
     }
 
     /// <summary>A backend on the device named; ":0" may be left out.</summary>
+    /// <param name="compile">Compiles every kernel now, in seconds, so that none is compiled within a step; false: each when it is first called.</param>
     /// <exception cref="ArgumentException">There is no such device, or it lacks a feature: the message says which, and what there is.</exception>
-    public static IComputeBackend Open(string id) => Open(id, _ => { });
-
-    /// <param name="prepare">Is shown every device before one is chosen: tests amend what a driver reports.</param>
-    internal static IComputeBackend Open(string id, Action<Device> prepare)
+    public static IComputeBackend Open(string id, bool compile = true)
     {
-        var context = CreateContext();
+        var context = CreateContext(FullId(id));
+        string name = id;
+        IlgpuBackend? backend = null;
         try
         {
-            foreach (var device in context.Devices)
-                prepare(device);
-            var devices = Identify(context).ToArray();
-            string full = id is "cuda" or "opencl" ? id + ":0" : id;
-            var found = devices.FirstOrDefault(d => d.Id == full).Device;
-            if (found is null)
-                throw new ArgumentException($"there is no device {id}; there are {string.Join(", ", devices.Where(d => Problem(d.Device) is null).Select(d => d.Id).Prepend("host"))}");
-            if (Problem(found) is { } problem)
-                throw new ArgumentException($"{found.Name} cannot be used: {problem}");
-            var backend = new IlgpuBackend(context, found);
-            if (found is not CPUDevice) // where a kernel would be compiled for longer than it runs
+            var found = Find(context, id);
+            name = found.Name;
+            backend = new IlgpuBackend(context, found);
+            if (compile && found is not CPUDevice) // where a kernel would be compiled for longer than it runs
                 backend.LoadKernels();
             return backend;
         }
-        catch
+        catch (Exception failure)
         {
+            backend?.Dispose();
             context.Dispose();
+            var cause = failure is TargetInvocationException { InnerException: { } inner } ? inner : failure;
+            if (cause is AcceleratorException or InternalCompilerException or NotSupportedException or DllNotFoundException)
+                throw new ArgumentException($"{name} cannot be used: {cause.GetBaseException().Message.ReplaceLineEndings(" ")}; {Alternatives(id)}", failure);
             throw;
         }
     }
 
-    /// <summary>A context of every device there is; nothing of CUDA or OpenCL need be installed.</summary>
-    private static Context CreateContext()
+    private static string FullId(string id) => id is "cuda" or "opencl" ? id + ":0" : id;
+
+    private static Device Find(Context context, string id)
     {
+        string full = FullId(id);
+        var found = Identify(context).FirstOrDefault(d => d.Id == full).Device;
+        if (found is null)
+            throw new ArgumentException($"there is no device {id}; {Alternatives(id)}");
+        if (Problem(found) is { } problem)
+            throw new ArgumentException($"{found.Name} cannot be used: {problem}; {Alternatives(id)}");
+        return found;
+    }
+
+    /// <summary>"there are host, ilgpu-cpu": what can be used, but for <paramref name="id"/>.</summary>
+    private static string Alternatives(string id) =>
+        $"there are {string.Join(", ", List().Where(d => d.Problem is null && d.Id != FullId(id)).Select(d => d.Id).Prepend("host"))}";
+
+    /// <summary>A context of the devices whose ids begin with the kind in <paramref name="id"/>, of all where it is empty; nothing of CUDA or OpenCL need be installed.</summary>
+    private static Context CreateContext(string id)
+    {
+        bool Of(string kind) => id.Length == 0 || id.StartsWith(kind, StringComparison.Ordinal);
         lock (DriverStart) // not every driver can be started by two threads at once
-            return Context.Create(builder => ForKernels(builder.DefaultCPU().Cuda().OpenCL(_ => true)));
+        {
+            var context = Context.Create(builder =>
+            {
+                ForKernels(builder);
+                if (Of("cuda"))
+                    builder.Cuda();
+                if (Of("opencl"))
+                    builder.OpenCL(_ => true);
+                if (Of(Debugger))
+                    builder.DefaultCPU();
+            });
+            foreach (var device in context.Devices)
+                PoclDevices.SpeakFor(device);
+            return context;
+        }
     }
 
     /// <summary>How kernels are compiled. Exponentials and logarithms on CUDA come from ILGPU's algorithms.</summary>
     internal static Context.Builder ForKernels(Context.Builder builder) => builder.EnableAlgorithms().Optimize(OptimizationLevel.O2).Inlining(InliningMode.Aggressive);
+
+    private static IReadOnlyList<IlgpuDevice> Describe(Context context) =>
+    [
+        .. Identify(context).Select(d => new IlgpuDevice(d.Id, d.Device.Name, d.Device is CPUDevice ? 0 : d.Device.MemorySize, Problem(d.Device),
+            d.Device is CudaDevice or CLDevice { DeviceType: CLDeviceType.CL_DEVICE_TYPE_GPU })),
+    ];
 
     private static IEnumerable<(string Id, Device Device)> Identify(Context context)
     {
@@ -86,16 +157,21 @@ public static class IlgpuDevices
             {
                 CudaDevice => $"cuda:{cuda++}",
                 CLDevice => $"opencl:{opencl++}",
-                _ => "ilgpu-cpu",
+                _ => Debugger,
             }, device);
         }
     }
 
     private static string? Problem(Device device) => device is CLDevice { Capabilities.GenericAddressSpace: false }
         ? "its driver reports no generic address space (an OpenCL 2.0 feature), which ILGPU needs"
+            + (PoclDevices.Is(device) ? $"; {PoclDevices.Variable}=1 in the environment tries PoCL without, to test with" : "")
         : null;
 
+    private static string CudaLibrary => OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1";
+
     /// <summary>ILGPU asks for the name that only development packages install; the runtime's own name is libOpenCL.so.1.</summary>
+    private static string OpenCLLibrary => OperatingSystem.IsWindows() ? "OpenCL.dll" : OperatingSystem.IsLinux() ? "libOpenCL.so.1" : "OpenCL";
+
     private static IntPtr ResolveOpenCL(string name, Assembly assembly, DllImportSearchPath? path) =>
-        OperatingSystem.IsLinux() && name.Contains("OpenCL", StringComparison.Ordinal) && NativeLibrary.TryLoad("libOpenCL.so.1", out nint handle) ? handle : IntPtr.Zero;
+        OperatingSystem.IsLinux() && name.Contains("OpenCL", StringComparison.Ordinal) && NativeLibrary.TryLoad(OpenCLLibrary, out nint handle) ? handle : IntPtr.Zero;
 }

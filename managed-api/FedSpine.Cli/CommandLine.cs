@@ -21,6 +21,7 @@ internal sealed class CommandLine
         _verbs = verbs;
         foreach (var verb in _verbs)
         {
+            verb.Common.Tell = line => terminal.ErrorWriter.WriteLine($"fedspine: {line}");
             foreach (var option in verb.Groups.SelectMany(g => g.Options))
                 verb.Command.Add(option);
             _root.Add(verb.Command);

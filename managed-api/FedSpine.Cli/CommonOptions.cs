@@ -14,9 +14,10 @@ internal sealed partial class CommonOptions
 
     private const int MostThreads = 1024;
 
-    private const string Host = "host";
+    /// <summary>The processor, with our own SIMD kernels.</summary>
+    public const string Host = "host";
 
-    public Option<string?> Device { get; } = OptionKinds.Text("--device", "host|cuda[:i]|opencl[:i]|ilgpu-cpu", "where to compute (default: host, the processor); fedspine devices lists what is there");
+    public Option<string?> Device { get; } = OptionKinds.Text("--device", "host|cuda[:i]|opencl[:i]|ilgpu-cpu", "where to compute (default: the first CUDA GPU, else the first OpenCL GPU, else host, the processor); fedspine devices lists what is there");
 
     public Option<int?> Threads { get; } = OptionKinds.Integer("--threads", "N", "worker threads; results do not depend on it (default: one per core)");
 
@@ -26,37 +27,72 @@ internal sealed partial class CommonOptions
 
     public IEnumerable<Option> All => [Device, Threads, Json, Verbose];
 
-    /// <exception cref="InputException">A device that cannot be, or an impossible number of threads.</exception>
+    /// <summary>Finds the device to compute on when nobody says: its id; null for the host. Tests pass their own.</summary>
+    public Func<string?> FindDefault { get; set; } = IlgpuDevices.Default;
+
+    /// <summary>Where to say what the user should know and did not ask for; never standard output.</summary>
+    public Action<string> Tell { get; set; } = _ => { };
+
+    /// <exception cref="InputException">A device that is not here or cannot be used, or an impossible number of threads.</exception>
     public void Check(ParseResult parsed)
     {
-        if (parsed.GetValue(Device) is { } device && !DeviceName().IsMatch(device))
-            throw new InputException($"--device {device}: expected {Device.HelpName}");
         if (parsed.GetValue(Threads) is { } threads && threads is < 1 or > MostThreads)
             throw new InputException($"--threads {parsed.GetValue(Threads)}: expected 1 to {MostThreads}");
-    }
-
-    /// <summary>The backend that --device and --threads ask for.</summary>
-    /// <exception cref="InputException">There is no such device here, or it cannot be used.</exception>
-    public IComputeBackend OpenDevice(ParseResult parsed) => OpenAccelerator(parsed) ?? HostBackend.Create(ThreadCount(parsed));
-
-    /// <summary>The accelerator that --device asks for; null for the host.</summary>
-    /// <exception cref="InputException">There is no such device here, or it cannot be used.</exception>
-    public IComputeBackend? OpenAccelerator(ParseResult parsed)
-    {
         if (parsed.GetValue(Device) is not { } device || device == Host)
-            return null;
-        try
-        {
-            return IlgpuDevices.Open(device);
-        }
-        catch (ArgumentException absent)
-        {
-            throw new InputException($"--device {device}: {absent.Message}");
-        }
+            return;
+        if (!DeviceName().IsMatch(device))
+            throw new InputException($"--device {device}: expected {Device.HelpName}");
+        Try($"--device {device}", () => IlgpuDevices.Require(device));
     }
+
+    /// <summary>
+    /// The id of the device to compute on: --device; else where the run that goes on or is repeated was begun; else the best of this machine.
+    /// Says so when that is an accelerator which --device does not name.
+    /// </summary>
+    /// <param name="recorded">In the run's configuration; null: none is, or there is no run.</param>
+    public string Choose(ParseResult parsed, string? recorded = null)
+    {
+        string? given = parsed.GetValue(Device);
+        if (given is not null)
+        {
+            string full = given is "cuda" or "opencl" ? given + ":0" : given;
+            if (recorded is not null && recorded != full)
+                Tell($"this run was begun on {recorded} and goes on or is repeated on {full}: the figures agree to a few digits, not bit for bit");
+            return full;
+        }
+
+        string device = recorded ?? FindDefault() ?? Host;
+        if (device != Host)
+            Tell($"computing on {device}{(recorded is null ? "" : ", as the run's configuration says")} (--device host: on the processor)");
+        return device;
+    }
+
+    /// <summary>The backend on the device that <see cref="Choose"/> finds.</summary>
+    /// <exception cref="InputException">It cannot be used.</exception>
+    public IComputeBackend OpenDevice(ParseResult parsed) => Open(parsed, Choose(parsed));
+
+    /// <summary>The backend on a device, with --threads on the host.</summary>
+    /// <exception cref="InputException">There is no such device here, or it cannot be used.</exception>
+    public IComputeBackend Open(ParseResult parsed, string device) => OpenAccelerator(device) ?? HostBackend.Create(ThreadCount(parsed));
+
+    /// <summary>An accelerator by its id; null for the host.</summary>
+    /// <exception cref="InputException">There is no such device here, or it cannot be used.</exception>
+    public static IComputeBackend? OpenAccelerator(string device) => device == Host ? null : Try($"--device {device}", () => IlgpuDevices.Open(device));
 
     /// <summary>0: one per core.</summary>
     public int ThreadCount(ParseResult parsed) => parsed.GetValue(Threads) ?? 0;
+
+    private static T Try<T>(string option, Func<T> open)
+    {
+        try
+        {
+            return open();
+        }
+        catch (ArgumentException absent)
+        {
+            throw new InputException($"{option}: {absent.Message}", absent);
+        }
+    }
 
     [GeneratedRegex(@"^(host|ilgpu-cpu|(cuda|opencl)(:\d{1,3})?)$")]
     private static partial Regex DeviceName();

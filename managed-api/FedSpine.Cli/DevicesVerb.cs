@@ -13,22 +13,27 @@ namespace FedSpine.Cli;
 /// <summary><c>fedspine devices</c>.</summary>
 internal sealed class DevicesVerb(Terminal terminal) : IVerb
 {
+    /// <summary>A device, and what it said or showed when it was asked.</summary>
+    private sealed record Row(IlgpuDevice Device, bool IsDefault, IReadOnlyList<string> Weights, MachinePeak? Peak);
+
     public Command Command { get; } = new("devices",
-        "Lists where this machine can compute: what to give as --device, the device's name, its memory, the weights it computes on, and why it cannot be used where it cannot.");
+        "Lists where this machine can compute: what to give as --device, the device's name, its memory, the types of weights it computes on, what it "
+        + "reaches (a float32 product and a copy, measured now: about a second for the host, a few for another device, whose kernels are compiled first), "
+        + "and why it cannot be used where it cannot. The default is marked: where verbs compute without --device.");
 
     public string Summary => "list where to compute";
 
-    private readonly Option<bool> _measure = OptionKinds.Flag("--measure", "measure what each usable device reaches: a float32 product and a copy; a few seconds, most of them for compiling kernels");
+    private readonly Option<bool> _noMeasure = OptionKinds.Flag("--no-measure", "measure nothing: the list comes at once");
 
     public CommonOptions Common { get; } = new();
 
-    public IReadOnlyList<(string Heading, IReadOnlyList<Option> Options)> Groups => [("Output", [_measure]), (CommonOptions.Group, [.. Common.All])];
+    public IReadOnlyList<(string Heading, IReadOnlyList<Option> Options)> Groups => [("Output", [_noMeasure]), (CommonOptions.Group, [.. Common.All])];
 
     public IReadOnlyList<(string CommandLine, string Purpose)> Examples { get; } =
     [
-        ("fedspine devices", "what there is"),
+        ("fedspine devices", "what there is, and how fast it is"),
+        ("fedspine devices --no-measure", "what there is"),
         ("fedspine devices --json", "the same for programs"),
-        ("fedspine devices --measure", "and how fast it is"),
     ];
 
     public int Run(ParseResult parsed, CancellationToken cancel)
@@ -36,19 +41,20 @@ internal sealed class DevicesVerb(Terminal terminal) : IVerb
         using var host = HostBackend.Create(Common.ThreadCount(parsed));
         List<IlgpuDevice> devices =
         [
-            new("host", host.Name, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, null),
+            new(CommonOptions.Host, host.Name, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, null, IsGpu: false),
             .. IlgpuDevices.List(),
         ];
-        bool json = parsed.GetValue(Common.Json);
+        string best = IlgpuDevices.Default(devices) ?? CommonOptions.Host;
+        bool json = parsed.GetValue(Common.Json), measure = !parsed.GetValue(_noMeasure);
         var list = new JsonArray();
         foreach (var device in devices)
         {
             cancel.ThrowIfCancellationRequested();
-            MachinePeak? peak = parsed.GetValue(_measure) && device is { Problem: null, IsDebugger: false } ? Measure(device, host) : null;
+            var row = Ask(device, device.Id == best, host, measure);
             if (json)
-                list.Add((JsonNode)ToJson(device, host, peak));
+                list.Add((JsonNode)ToJson(row));
             else
-                terminal.OutWriter.WriteLine(Line(device, host, peak));
+                terminal.OutWriter.WriteLine(Line(row));
         }
 
         if (json)
@@ -56,35 +62,49 @@ internal sealed class DevicesVerb(Terminal terminal) : IVerb
         return ExitCode.Done;
     }
 
-    private static MachinePeak Measure(IlgpuDevice device, IComputeBackend host)
+    /// <summary>Opens the device when it is measured; one that fails at that is not usable, and why is said.</summary>
+    private static Row Ask(IlgpuDevice device, bool isDefault, IComputeBackend host, bool measure)
     {
-        if (device.Id == "host")
-            return MachinePeak.Measure(host);
-        using var backend = IlgpuDevices.Open(device.Id);
-        return MachinePeak.Measure(backend);
+        if (device.Problem is not null)
+            return new Row(device, isDefault, [], null);
+        if (device.Id == CommonOptions.Host)
+            return new Row(device, isDefault, Weights(host), measure ? MachinePeak.Measure(host) : null);
+        if (!measure || device.IsDebugger)
+            return new Row(device, isDefault, Weights(host), null); // every device's kernels read the same types as the host's
+        try
+        {
+            using var backend = IlgpuDevices.Open(device.Id, compile: false);
+            return new Row(device, isDefault, Weights(backend), MachinePeak.Measure(backend));
+        }
+        catch (Exception failure) when (failure is ArgumentException or OutOfMemoryException)
+        {
+            return new Row(device with { Problem = failure.Message }, isDefault, [], null);
+        }
     }
 
-    private static string Line(IlgpuDevice device, IComputeBackend host, MachinePeak? peak)
+    private static string Line(Row row)
     {
+        var device = row.Device;
         string memory = device.MemoryBytes > 0 ? $", {Units.Bytes(device.MemoryBytes)}" : "";
-        string use = device.Problem is { } problem ? $"not usable: {problem}" : $"weights in {string.Join(", ", Weights(device, host))}{(device.IsDebugger ? "; a debugger for kernels, too slow for models" : "")}";
-        string rates = peak is { } p ? $"; {Units.Significant(p.FlopsPerSecond / 1e9)} GFLOP/s, copies at {Units.Significant(p.BytesPerSecond / 1e9)} GB/s" : "";
-        return $"{device.Id,-10} {device.Name}{memory}; {use}{rates}";
+        string use = device.Problem is { } problem ? $"not usable: {problem}" : $"weights in {string.Join(", ", row.Weights)}{(device.IsDebugger ? "; a debugger for kernels, too slow for models" : "")}";
+        string rates = row.Peak is { } p ? $"; {Units.Significant(p.FlopsPerSecond / 1e9)} GFLOP/s, copies at {Units.Significant(p.BytesPerSecond / 1e9)} GB/s" : "";
+        return $"{(row.IsDefault ? "*" : " ")} {device.Id,-10} {device.Name}{memory}; {use}{rates}{(row.IsDefault ? "; the default" : "")}";
     }
 
-    private static JsonObject ToJson(IlgpuDevice device, IComputeBackend host, MachinePeak? peak) => new()
+    private static JsonObject ToJson(Row row) => new()
     {
-        ["device"] = device.Id,
-        ["name"] = device.Name,
-        ["memoryBytes"] = device.MemoryBytes > 0 ? device.MemoryBytes : null,
-        ["usable"] = device.Problem is null,
-        ["problem"] = device.Problem,
-        ["weights"] = new JsonArray([.. Weights(device, host).Select(w => (JsonNode)w)]),
-        ["flopsPerSecond"] = peak?.FlopsPerSecond,
-        ["copyBytesPerSecond"] = peak?.BytesPerSecond,
+        ["device"] = row.Device.Id,
+        ["name"] = row.Device.Name,
+        ["default"] = row.IsDefault,
+        ["memoryBytes"] = row.Device.MemoryBytes > 0 ? row.Device.MemoryBytes : null,
+        ["usable"] = row.Device.Problem is null,
+        ["problem"] = row.Device.Problem,
+        ["weights"] = new JsonArray([.. row.Weights.Select(w => (JsonNode)w)]),
+        ["flopsPerSecond"] = row.Peak?.FlopsPerSecond,
+        ["copyBytesPerSecond"] = row.Peak?.BytesPerSecond,
     };
 
-    /// <summary>The types that products take: every device's kernels read the same ones as the host's.</summary>
-    private static IEnumerable<string> Weights(IlgpuDevice device, IComputeBackend host) => device.Problem is not null ? []
-        : Enum.GetValues<WeightType>().Where(t => host.Supports(Operator.Linear, t)).Select(t => t.Label());
+    /// <summary>The types that products take.</summary>
+    private static IReadOnlyList<string> Weights(IComputeBackend backend) =>
+        [.. Enum.GetValues<WeightType>().Where(t => backend.Supports(Operator.Linear, t)).Select(t => t.Label())];
 }

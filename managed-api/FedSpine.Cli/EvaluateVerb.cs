@@ -70,7 +70,8 @@ internal sealed class EvaluateVerb : IVerb
         if (context is not null && task != TaskKind.CausalLm)
             throw new InputException("--context is for the perplexity of language models");
 
-        using var backend = Common.OpenDevice(parsed);
+        string device = Common.Choose(parsed);
+        using var backend = Common.Open(parsed, device);
         using var model = LanguageModel.Load(path, new LoadOptions
         {
             Head = task == TaskKind.CausalLm ? ModelHead.CausalLm : ModelHead.SequenceClassification,
@@ -80,7 +81,7 @@ internal sealed class EvaluateVerb : IVerb
         if (model.Initialised.Count > 0 && parsed.GetValue(_model.Adapter) is null)
             throw InputException.InFile(path, $"has no trained classifier ({string.Join(", ", model.Initialised)} are not in it): tune it first");
 
-        var json = new JsonObject { ["model"] = path, ["task"] = task == TaskKind.CausalLm ? "causal-lm" : "classification" };
+        var json = new JsonObject { ["model"] = path, ["task"] = task == TaskKind.CausalLm ? "causal-lm" : "classification", ["device"] = device };
         bool quiet = parsed.GetValue(Common.Json);
         long started = Stopwatch.GetTimestamp();
         long tokens = StepDisplay.Run(quiet ? _terminal.Error : _terminal.Out, "stopping", cancel, display => context is { } window

@@ -33,6 +33,7 @@ internal sealed class ExportVerb : IVerb
     public ExportVerb(Terminal terminal)
     {
         _terminal = terminal;
+        Common.Device.Description = "where to merge an adapter (default: host, the processor); fedspine devices lists what is there";
         Groups = [(ModelChoice.Group, _model.All), ("Output", [_out, _format, _type]), (CommonOptions.Group, [.. Common.All])];
     }
 
@@ -64,7 +65,7 @@ internal sealed class ExportVerb : IVerb
             throw new InputException("--dtype q8_0 is for --format gguf; hf takes f32, f16 or bf16");
 
         from = HubModel.Resolve(from);
-        using var backend = Common.OpenDevice(parsed);
+        using var backend = Common.Open(parsed, parsed.GetValue(Common.Device) ?? CommonOptions.Host);
         using var model = ModelSource.Load(backend, from, new LoadOptions { Adapter = parsed.GetValue(_model.Adapter) }).Model;
         cancel.ThrowIfCancellationRequested();
         var gguf = format == ExportFormat.Gguf ? GgufModel.Save(model, path, type, tokenizerFrom: from) : null;

@@ -20,6 +20,9 @@ internal sealed record PretrainJob
 
     public PretrainOptions Options { get; init; } = new();
 
+    /// <summary>Where the run computes: host, cuda:0. Null: not said, the machine's default.</summary>
+    public string? Device { get; init; }
+
     public void Write(string folder)
     {
         Directory.CreateDirectory(folder);

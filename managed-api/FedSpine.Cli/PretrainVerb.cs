@@ -68,8 +68,9 @@ internal sealed class PretrainVerb : IVerb
         var job = resume ? ReadJob(parsed, folder) : NewJob(parsed, folder);
         var options = job.Options;
         var texts = ReadTexts(job);
-        using var backend = Common.OpenDevice(parsed);
-        job.Write(folder);
+        string device = Common.Choose(parsed, job.Device ?? (resume ? CommonOptions.Host : null));
+        using var backend = Common.Open(parsed, device);
+        (resume ? job : job with { Device = device }).Write(folder);
 
         bool json = parsed.GetValue(Common.Json);
         var result = StepDisplay.Run(json ? _terminal.Error : _terminal.Out, PretrainDisplay.Stopping, cancel,
@@ -77,7 +78,7 @@ internal sealed class PretrainVerb : IVerb
         if (result.Steps < options.Steps)
             throw new InterruptedException($"stopped after step {result.Steps} of {options.Steps}; the model so far is in {folder}; continue with: fedspine pretrain --resume {ShellQuote.Quote(folder)}");
         if (json)
-            _terminal.OutWriter.WriteLine(ToJson(result, options).ToJsonString());
+            _terminal.OutWriter.WriteLine(ToJson(result, options, device).ToJsonString());
         else
             Show(result, folder);
         return ExitCode.Done;
@@ -134,7 +135,7 @@ internal sealed class PretrainVerb : IVerb
         ? [.. DataFile.Read(path, job.Columns).SelectMany(r => r.TextPair is null ? [r.Text] : new[] { r.Text, r.TextPair })]
         : [.. SampleCorpus.Unlabelled(job.Options.Seed).Take(SampleTexts)];
 
-    private static JsonObject ToJson(PretrainResult result, PretrainOptions options) => new()
+    private static JsonObject ToJson(PretrainResult result, PretrainOptions options, string device) => new()
     {
         ["folder"] = Path.GetFullPath(result.Folder),
         ["task"] = options.Objective == ModelHead.CausalLm ? "causal-lm" : "masked-lm",
@@ -143,6 +144,7 @@ internal sealed class PretrainVerb : IVerb
         ["parameters"] = result.Parameters,
         ["heldOutLoss"] = Finite(result.HeldOutLoss),
         ["heldOutPerplexity"] = Finite(Math.Exp(result.HeldOutLoss)),
+        ["device"] = device,
         ["wallSeconds"] = result.WallSeconds,
     };
 

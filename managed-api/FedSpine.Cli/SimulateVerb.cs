@@ -82,11 +82,12 @@ internal sealed class SimulateVerb : IVerb
         }
 
         bool json = parsed.GetValue(Common.Json);
-        using var accelerator = Common.OpenAccelerator(parsed);
+        string device = Common.Choose(parsed, options.Device ?? (resume ? CommonOptions.Host : null));
+        using var accelerator = CommonOptions.OpenAccelerator(device);
         try
         {
             var summary = SimulationDisplay.Run(json ? _terminal.Error : _terminal.Out, options, cancel,
-                progress => _run(options, folder, resume, new SimulationCompute(Common.ThreadCount(parsed), accelerator), progress, cancel));
+                progress => _run(options, folder, resume, new SimulationCompute(Common.ThreadCount(parsed), accelerator, device), progress, cancel));
             return Show(parsed, summary, folder);
         }
         catch (OperationCanceledException)

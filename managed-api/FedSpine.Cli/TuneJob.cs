@@ -95,6 +95,9 @@ internal sealed record TuneJob
 
     public ulong Seed { get; init; } = Defaults.Seed;
 
+    /// <summary>Where the run computes: host, cuda:0. Null: not said, the machine's default.</summary>
+    public string? Device { get; init; }
+
     public DataOptions Columns => new()
     {
         Format = DataFormat, Encoding = Encoding, TextColumn = TextColumn, PairColumn = PairColumn, LabelColumn = LabelColumn,

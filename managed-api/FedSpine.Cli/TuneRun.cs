@@ -133,6 +133,7 @@ internal sealed class TuneRun(TuneJob job, TuneFolder folder, bool pruning, Func
             ["flops"] = result?.Flops ?? 0,
             ["wallSeconds"] = result?.Seconds ?? seconds,
             ["peakRssBytes"] = Process.GetCurrentProcess().PeakWorkingSet64,
+            ["device"] = job.Device,
             ["base"] = model.BaseType.Label(),
             ["modelBytes"] = model.Bytes,
             ["seed"] = job.Seed,

@@ -82,11 +82,13 @@ internal sealed class TuneVerb : IVerb
         if (_pruning && job.Ratio == 0)
             throw new InputException("--ratio is missing: give the fraction of the weights to remove, such as 0.3");
         job.Validate();
+        string device = Common.Choose(parsed, job.Device ?? (resume ? CommonOptions.Host : null));
+        job = job with { Device = device };
         var console = parsed.GetValue(Common.Json) ? _terminal.Error : _terminal.Out;
         try
         {
             var summary = StepDisplay.Run(console, TuneDisplay.Stopping, cancel,
-                display => new TuneRun(job, folder, _pruning, () => Common.OpenDevice(parsed)).Execute(display, resume, cancel));
+                display => new TuneRun(job, folder, _pruning, () => Common.Open(parsed, device)).Execute(display, resume, cancel));
             return Show(parsed, folder, summary);
         }
         catch (OperationCanceledException)

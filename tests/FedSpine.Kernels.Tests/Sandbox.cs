@@ -70,6 +70,7 @@ public sealed class Sandbox(IComputeBackend backend) : IDisposable
     }
 
     /// <param name="what">The case, for the message.</param>
+    /// <exception cref="MismatchException">The first thing that is wrong.</exception>
     public void Verify(object what)
     {
         foreach (var buffer in _buffers)
@@ -78,7 +79,7 @@ public sealed class Sandbox(IComputeBackend backend) : IDisposable
             for (int i = 0; i < Guard; i++)
             {
                 if (values[i] != GuardValue || values[^(i + 1)] != GuardValue)
-                    Assert.Fail($"{backend.Name}: {what}: wrote outside {buffer.Name}");
+                    throw new MismatchException($"{backend.Name}: {what}: wrote outside {buffer.Name}");
             }
 
             double largest = buffer.Floor;
@@ -94,11 +95,11 @@ public sealed class Sandbox(IComputeBackend backend) : IDisposable
                 if (buffer.Expected is null)
                 {
                     if (BitConverter.SingleToInt32Bits(actual) != BitConverter.SingleToInt32Bits(buffer.Initial[i]))
-                        Assert.Fail($"{backend.Name}: {what}: changed its input {buffer.Name}[{i}]");
+                        throw new MismatchException($"{backend.Name}: {what}: changed its input {buffer.Name}[{i}]");
                 }
                 else if (!(Math.Abs(actual - buffer.Expected[i]) <= buffer.Tolerance * largest) && !double.IsPositiveInfinity(buffer.Tolerance))
                 {
-                    Assert.Fail($"{backend.Name}: {what}: {buffer.Name}[{i}] is {actual}, expected {buffer.Expected[i]} within {buffer.Tolerance * largest:g2}");
+                    throw new MismatchException($"{backend.Name}: {what}: {buffer.Name}[{i}] is {actual}, expected {buffer.Expected[i]} within {buffer.Tolerance * largest:g2}");
                 }
             }
         }

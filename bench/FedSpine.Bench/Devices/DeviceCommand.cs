@@ -33,7 +33,7 @@ internal static class DeviceCommand
 
     public static int Run(IEnumerable<string> arguments)
     {
-        var options = new CommandOptions(arguments, ["--device", "--only", "--rounds"], ["--json", "--tiny"]);
+        var options = new CommandOptions(arguments, ["--device", "--only", "--rounds"], ["--json", "--tiny", "--cases"]);
         string device = options.Text("--device") ?? "host";
         int rounds = options.Integer("--rounds", 10, 1, 1000);
         bool json = options.Has("--json");
@@ -42,6 +42,9 @@ internal static class DeviceCommand
         var peak = MachinePeak.Measure(backend);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{device}: {backend.Name}; {peak.FlopsPerSecond / 1e9:f1} GFLOP/s (float32 product of {peak.ProductSize}), {peak.BytesPerSecond / 1e9:f1} GB/s (copy of {peak.CopyBytes >> 10} KiB)"));
+
+        if (options.Has("--cases"))
+            return DeviceCases.Run(backend, device, peak, options.Text("--only") ?? "", rounds, options.Has("--tiny"), json);
 
         var shapes = options.Has("--tiny") ? Tiny : Full;
         string only = options.Text("--only") ?? "";

@@ -19,6 +19,8 @@ public sealed class Decoder : IDisposable
     /// <summary>Rows up to which products sum in the same order, however many rows there are.</summary>
     public const int MaxExactRows = 4;
 
+    internal const string LessContext = "a smaller --context or a shorter prompt needs less, a --base of bf16 or q8_0 leaves more";
+
     private readonly Model _model;
     private readonly ModelPass _pass;
     private readonly Batch _prompt;
@@ -38,13 +40,23 @@ public sealed class Decoder : IDisposable
             throw new InputException($"a {model.Spec.Family} model with a {model.Spec.Head} head generates no text: a causal language model (LLaMA, Mistral, Qwen2) does");
         _model = model;
         _pass = new ModelPass(model, rows, context);
-        Cache = new KeyValueCache(model, rows, context);
         _prompt = new Batch(1, context);
         _tokens = new Batch(rows, 1) { B = rows, T = 1 };
         _tokens.Lengths.AsSpan().Fill(1);
-        var plan = Plan(_tokens, continues: true);
-        _stepArena = model.Backend.Allocate(plan.Bytes);
-        _step = Workspace.Replay(plan, _stepArena);
+        KeyValueCache? cache = null;
+        try
+        {
+            Cache = cache = new KeyValueCache(model, rows, context);
+            var plan = Plan(_tokens, continues: true);
+            _stepArena = model.Backend.Allocate(plan.Bytes, "activations of a token", LessContext);
+            _step = Workspace.Replay(plan, _stepArena);
+        }
+        catch
+        {
+            cache?.Dispose();
+            _pass.Dispose();
+            throw;
+        }
     }
 
     public KeyValueCache Cache { get; }
@@ -100,7 +112,7 @@ public sealed class Decoder : IDisposable
             return;
         _promptArena?.Dispose();
         var plan = Plan(Batch.Full(1, T), continues: false);
-        _promptArena = _model.Backend.Allocate(plan.Bytes);
+        _promptArena = _model.Backend.Allocate(plan.Bytes, $"activations of a prompt of {T} tokens", LessContext);
         _promptPass = Workspace.Replay(plan, _promptArena);
         _plannedPrompt = T;
     }

@@ -27,7 +27,7 @@ public sealed class KeyValueCache : IDisposable
             throw new InputException($"a key-value cache of {rows} x {capacity} tokens is too large: {BytesFor(model.Spec, rows, capacity)} bytes");
         var layout = new ArenaLayout();
         long[] offsets = [.. layers.SelectMany(l => new[] { l, l }).Select(l => layout.Reserve<float>(rows * capacity * l.KeyValueSize))];
-        _arena = model.Backend.Allocate(layout.Bytes);
+        _arena = model.Backend.Allocate(layout.Bytes, $"keys and values of {rows} x {capacity} tokens", Decoder.LessContext);
         DeviceSpan<float> At(int l, int part) => new(_arena, offsets[2 * l + part], rows * capacity * layers[l].KeyValueSize);
         _keys = [.. layers.Select((_, l) => At(l, 0))];
         _values = [.. layers.Select((_, l) => At(l, 1))];

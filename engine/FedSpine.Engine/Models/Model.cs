@@ -49,7 +49,7 @@ public sealed class Model : IDisposable
 
         var frozen = new ArenaLayout();
         var frozenOffsets = Parameters.Where(p => !p.Trainable).ToDictionary(p => p, p => frozen.Reserve(p.Type, p.Rows, p.Columns));
-        _weights = backend.Allocate(frozen.Bytes);
+        _weights = backend.Allocate(frozen.Bytes, "weights", WeightRemedy(spec, trainable, lora, baseType));
         foreach (var (parameter, offset) in frozenOffsets)
             parameter.Weight = new WeightSpan(parameter.Type, _weights, offset, parameter.Length);
 
@@ -67,7 +67,17 @@ public sealed class Model : IDisposable
 
         long size = segment.Bytes;
         int length = checked((int)(size / sizeof(float)));
-        _trainable = backend.Allocate(4 * size);
+        try
+        {
+            _trainable = backend.Allocate(4 * size, "trainable values, their gradients and two moments", trainable == Trainable.All
+                ? "an adapter in place of --all-weights needs a small part of that" : "a lower --rank or fewer --targets need less, a --base of bf16 or q8_0 leaves more");
+        }
+        catch
+        {
+            _weights.Dispose();
+            throw;
+        }
+
         TrainableValues = new DeviceSpan<float>(_trainable, 0, length);
         TrainableGradients = new DeviceSpan<float>(_trainable, size, length);
         FirstMoments = new DeviceSpan<float>(_trainable, 2 * size, length);
@@ -133,6 +143,20 @@ public sealed class Model : IDisposable
 
     /// <summary>Elements of the blocks' attention and FFN matrices: what the pruning ratio is a fraction of.</summary>
     public long PrunableCount => Layers.Sum(l => l.Linears.Sum(m => (long)m.Weight.Length));
+
+    /// <summary>What the weights would take in the smaller types.</summary>
+    private static string WeightRemedy(ModelSpec spec, Trainable trainable, LoraSpec? lora, WeightType baseType)
+    {
+        var smaller = trainable == Trainable.All ? [] : Enum.GetValues<WeightType>().Where(t => t.RowBytes(1024) < baseType.RowBytes(1024)).OrderByDescending(t => t.RowBytes(1024)).ToArray();
+        if (smaller.Length == 0)
+            return "a smaller model, or one that is pruned first, needs less";
+        return string.Join(", ", smaller.Select(type =>
+        {
+            using var recorder = new RecordingBackend();
+            using var model = Create(recorder, spec, Trainable.None, lora, baseType: type);
+            return $"--base {type.Label()} needs {ByteSize.Format(model.Bytes)}";
+        }));
+    }
 
     public void Dispose()
     {

@@ -33,8 +33,10 @@ internal sealed class ModelPass : IDisposable
     private readonly int[] _positions;   // (maxB, maxT)
     private readonly int[] _headRows;    // (maxB, maxT)
     private readonly int[] _headTargets; // (maxB, maxT)
+    private readonly int[] _headLengths; // (maxB) 1, or 0 of an empty sequence
+    private readonly int[] _staged;      // all of these one after the other, as the device gets them
     private readonly float[] _losses;    // (maxB, maxT)
-    private float[] _logits = [];        // (C) one row on the host
+    private float[] _logits = [];        // (rows, C) of a piece on the host
 
     public ModelPass(Model model, int maxB, int maxT)
     {
@@ -53,6 +55,8 @@ internal sealed class ModelPass : IDisposable
         _positions = new int[maxB * maxT];
         _headRows = new int[maxB * maxT];
         _headTargets = new int[maxB * maxT];
+        _headLengths = new int[maxB];
+        _staged = new int[2 * maxB + 5 * maxB * maxT];
         _losses = new float[maxB * maxT];
     }
 
@@ -62,6 +66,12 @@ internal sealed class ModelPass : IDisposable
         get => _context.Recompute;
         init => _context.Recompute = value;
     }
+
+    /// <summary>Elements of <see cref="IComputeBackend.GradientNorm"/>'s result.</summary>
+    public const int NormLength = 2;
+
+    /// <summary>Logits that predictions bring to the host at a time (4 MiB), or one row where that is more.</summary>
+    private const int PieceElements = 1 << 20;
 
     public int LogitColumns => _head.Columns;
 
@@ -79,19 +89,22 @@ internal sealed class ModelPass : IDisposable
         return count;
     }
 
-    /// <summary>Adds the batch's gradients, multiplied by <paramref name="gradScale"/>, and returns the sum of its losses.</summary>
-    public double Train(IComputeBackend backend, Workspace workspace, Batch batch, float gradScale, float dropout, ulong seed, IStepObserver? observer)
+    /// <summary>
+    /// Adds the batch's gradients, multiplied by <paramref name="gradScale"/>. Returns its losses (M), on the device until the next batch,
+    /// and behind them room for a norm (<see cref="NormLength"/>): one copy brings both to the host.
+    /// </summary>
+    public DeviceSpan<float> Train(IComputeBackend backend, Workspace workspace, Batch batch, float gradScale, float dropout, ulong seed, IStepObserver? observer)
     {
         Begin(backend, workspace, batch, HeadSelection.Targets, everyRow: observer?.WantsEveryRow ?? false);
         _context.FirstTrainedLayer = observer is null ? _firstTrainedLayer : 0; // an observer wants every layer
         _context.Dropout = dropout;
         _context.Seed = seed;
         _context.Observer = observer;
-        var losses = _context.Rent(_context.HeadRowCount);
+        var losses = _context.Rent(_context.HeadRowCount + NormLength);
         _head.Forward(_context, _blocks.Forward(_context));
-        var d = _head.LossAndBackward(_context, losses, gradScale);
+        var d = _head.LossAndBackward(_context, losses.Slice(0, _context.HeadRowCount), gradScale);
         _blocks.Backward(_context, d);
-        return SumLosses(losses);
+        return losses;
     }
 
     /// <summary>
@@ -107,13 +120,7 @@ internal sealed class ModelPass : IDisposable
             int rows = Math.Min(chunk, M - start);
             var logits = _head.Logits(_context, buffer, start, rows);
             backend.CrossEntropy(losses.Slice(start, rows), default, logits, _context.Targets.Slice(start, rows), rows, C, 1);
-            for (int r = 0; r < rows; r++)
-            {
-                int prediction = ArgMax(logits.Slice(r * C, C));
-                correct += prediction == _headTargets[start + r] ? 1 : 0;
-                if (!predictions.IsEmpty)
-                    predictions[start + r] = prediction;
-            }
+            correct += Predict(logits, start, rows, predictions);
         }
 
         return new EvaluationResult(SumLosses(losses), TargetCount(batch), correct);
@@ -175,32 +182,42 @@ internal sealed class ModelPass : IDisposable
         workspace.Begin();
         c.Sequences.Set(batch, padded: rows != HeadSelection.Targets);
         Pack(batch);
-        c.Ids = Stage(_ids, c.Rows);
-        if (!_model.Spec.IsDecoder)
+        c.HeadRowCount = ChooseHeadRows(batch, rows);
+        int types = _model.Spec.IsDecoder ? 0 : c.Rows, positions = types;
+        if (_model.Spec.IsDecoder && cached.Cache is not null)
         {
-            c.Types = Stage(_types, c.Rows);
-            c.Positions = Stage(_positions, c.Rows);
-        }
-        else if (cached.Cache is not null)
-        {
+            positions = c.B;
             for (int b = 0; b < c.B; b++)
                 _positions[b] = cached.Continues ? cached.Cache.Lengths[cached.First + b] : 0;
-            c.Positions = Stage(_positions, c.B);
         }
 
-        c.Sequences.Lengths = Stage(batch.Lengths, c.B);
         c.NarrowsLast = !everyRow && (rows == HeadSelection.Last || _model.Spec.Head == ModelHead.SequenceClassification);
+        for (int b = 0; b < c.B; b++)
+            _headLengths[b] = Math.Min(batch.Lengths[b], 1);
+
+        int length = 0;
+        var staged = workspace.Rent<int>(c.Rows + types + positions + (c.NarrowsLast ? 2 : 1) * c.B + 2 * c.HeadRowCount);
+        c.Ids = Stage(_ids, c.Rows);
+        c.Types = Stage(_types, types);
+        c.Positions = Stage(_positions, positions);
+        c.Sequences.Lengths = Stage(batch.Lengths, c.B);
         if (c.NarrowsLast)
         {
-            for (int b = 0; b < c.B; b++)
-                _headRows[b] = Math.Min(batch.Lengths[b], 1);
             c.HeadSequences.SetSingle(c.B);
-            c.HeadSequences.Lengths = Stage(_headRows, c.B);
+            c.HeadSequences.Lengths = Stage(_headLengths, c.B);
         }
 
-        c.HeadRowCount = ChooseHeadRows(batch, rows);
         c.HeadRows = Stage(_headRows, c.HeadRowCount);
         c.Targets = Stage(_headTargets, c.HeadRowCount);
+        backend.Upload<int>(staged, _staged.AsSpan(0, length));
+
+        DeviceSpan<int> Stage(int[] values, int count)
+        {
+            values.AsSpan(0, count).CopyTo(_staged.AsSpan(length));
+            var part = staged.Slice(length, count);
+            length += count;
+            return part;
+        }
     }
 
     /// <summary>Ids, types and positions of the batch's sequences, row by row.</summary>
@@ -262,13 +279,6 @@ internal sealed class ModelPass : IDisposable
         _headTargets[M++] = target;
     }
 
-    private DeviceSpan<int> Stage(int[] values, int length)
-    {
-        var span = _context.Workspace.Rent<int>(length);
-        _context.Backend.Upload<int>(span, values.AsSpan(0, length));
-        return span;
-    }
-
     private double SumLosses(DeviceSpan<float> losses)
     {
         var host = _losses.AsSpan(0, losses.Length);
@@ -279,14 +289,34 @@ internal sealed class ModelPass : IDisposable
         return sum;
     }
 
-    private int ArgMax(DeviceSpan<float> row)
+    /// <summary>The largest logit of each of <paramref name="rows"/> head rows from <paramref name="start"/> on; returns how many are the target.</summary>
+    private int Predict(DeviceSpan<float> logits, int start, int rows, Span<int> predictions)
     {
-        if (_logits.Length != row.Length)
-            _logits = new float[row.Length];
-        _context.Backend.Download<float>(_logits, row);
+        int C = LogitColumns, most = Math.Clamp(PieceElements / C, 1, rows), correct = 0;
+        if (_logits.Length < most * C)
+            _logits = new float[most * C];
+        for (int first = 0; first < rows; first += most)
+        {
+            int count = Math.Min(most, rows - first);
+            var piece = _logits.AsSpan(0, count * C);
+            _context.Backend.Download(piece, logits.Slice(first * C, count * C));
+            for (int r = 0; r < count; r++)
+            {
+                int row = start + first + r, prediction = ArgMax(piece.Slice(r * C, C));
+                correct += prediction == _headTargets[row] ? 1 : 0;
+                if (!predictions.IsEmpty)
+                    predictions[row] = prediction;
+            }
+        }
+
+        return correct;
+    }
+
+    private static int ArgMax(ReadOnlySpan<float> row)
+    {
         int best = 0;
-        for (int i = 1; i < _logits.Length; i++)
-            best = _logits[i] > _logits[best] ? i : best;
+        for (int i = 1; i < row.Length; i++)
+            best = row[i] > row[best] ? i : best;
         return best;
     }
 

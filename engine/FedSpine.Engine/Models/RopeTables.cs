@@ -19,7 +19,7 @@ internal sealed class RopeTables : IDisposable
         int[] sizes = _sizes = [.. model.Spec.Layers.Select(l => l.HeadSize).Distinct()];
         var layout = new ArenaLayout();
         var offsets = Array.ConvertAll(sizes, D => layout.Reserve<float>(maxT * D));
-        _arena = model.Backend.Allocate(layout.Bytes);
+        _arena = model.Backend.Allocate(layout.Bytes, $"rotations of {maxT} positions", "shorter sequences need less");
         _tables = new DeviceSpan<float>[sizes.Length];
         _gathered = new DeviceSpan<float>[sizes.Length];
         for (int i = 0; i < sizes.Length; i++)

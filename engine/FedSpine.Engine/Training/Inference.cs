@@ -26,8 +26,17 @@ public sealed class Inference : IDisposable
         var workspace = Workspace.Record();
         pass.DryForward(new RecordingBackend(), workspace, Batch.Full(maxB, maxT));
         var plan = workspace.Plan();
-        if (shared is null || shared.Bytes < plan.Bytes)
-            shared = _owned = model.Backend.Allocate(plan.Bytes);
+        try
+        {
+            if (shared is null || shared.Bytes < plan.Bytes)
+                shared = _owned = model.Backend.Allocate(plan.Bytes, $"activations and scratch of a forward pass over {maxB} x {maxT} tokens", "a smaller --batch, a shorter --length or --context needs less, a --base of bf16 or q8_0 leaves more");
+        }
+        catch when (shared is null)
+        {
+            pass.Dispose();
+            throw;
+        }
+
         ActivationBytes = plan.Bytes;
         _workspace = Workspace.Replay(plan, shared);
     }

@@ -23,7 +23,9 @@ public sealed class Trainer : IDisposable
     private readonly RecordingBackend _recorder = new();
     private readonly WorkspacePlan _plan;
     private readonly int _maxB, _maxT;
-    private readonly float[] _normOnHost = new float[2];
+    private int[] _rows = new int[1]; // losses of each micro-batch of the step
+    private float[] _onHost = [];     // the step's losses, then its norm and clip factor
+    private Arena? _gathered;         // the same on the device, where a step has several micro-batches
     private Arena _arena;
     private Workspace _workspace;
     private Workspace? _observed;
@@ -47,7 +49,16 @@ public sealed class Trainer : IDisposable
         (_maxB, _maxT) = (maxB, maxT);
         _pass = new ModelPass(model, maxB, maxT) { Recompute = options.Recompute };
         _plan = Plan(null);
-        _arena = model.Backend.Allocate(_plan.Bytes);
+        try
+        {
+            _arena = Allocate(_plan);
+        }
+        catch
+        {
+            _pass.Dispose();
+            throw;
+        }
+
         _workspace = Workspace.Replay(_plan, _arena);
     }
 
@@ -102,22 +113,66 @@ public sealed class Trainer : IDisposable
 
         _tokens = tokens;
         backend.Fill(Model.TrainableGradients, 0);
-        double loss = 0;
         long flops = 16L * Model.TrainableValues.Length; // norm and update
         ulong stepSeed = DeterministicRandom.Mix(_options.Seed, (ulong)StepIndex);
+        var results = Results(microBatches.Length);
+        int rows = 0;
         for (int i = 0; i < microBatches.Length; i++)
         {
             ulong seed = DeterministicRandom.Mix(stepSeed, (ulong)i);
             flops += Price(microBatches[i]);
-            loss += _pass.Train(backend, workspace, microBatches[i], 1f / Math.Max(1, count), _options.Dropout, seed, observer);
+            var own = _pass.Train(backend, workspace, microBatches[i], 1f / Math.Max(1, count), _options.Dropout, seed, observer);
+            _rows[i] = own.Length - ModelPass.NormLength;
+            if (microBatches.Length == 1)
+                results = own;
+            else
+                backend.Copy(results.Slice(rows, _rows[i]), own.Slice(0, _rows[i]));
+            rows += _rows[i];
         }
 
         observer?.OnGradients(backend, workspace, Model);
-        _norm = workspace.Rent<float>(2);
+        _norm = results.Slice(rows, ModelPass.NormLength);
         backend.GradientNorm(_norm, Model.TrainableGradients, _options.ClipNorm);
-        backend.Download<float>(_normOnHost, _norm);
-        bool valid = count > 0 && double.IsFinite(loss) && float.IsFinite(_normOnHost[0]);
-        return new StepResult(loss / count, count, _normOnHost[0], _options.LearningRateAt(StepIndex), valid, flops);
+        var (loss, norm) = ReadBack(results.Slice(0, rows + ModelPass.NormLength), microBatches.Length);
+        bool valid = count > 0 && double.IsFinite(loss) && float.IsFinite(norm);
+        return new StepResult(loss / count, count, norm, _options.LearningRateAt(StepIndex), valid, flops);
+    }
+
+    /// <summary>Room on the device for what a step of several micro-batches leaves; that of a single one has its own. Grows with the most there were.</summary>
+    private DeviceSpan<float> Results(int microBatches)
+    {
+        if (_rows.Length < microBatches)
+            _rows = new int[microBatches];
+        if (microBatches == 1)
+            return default;
+        int length = checked(microBatches * _maxB * _maxT + ModelPass.NormLength);
+        if (_gathered is null || _gathered.Bytes < (long)length * sizeof(float))
+        {
+            _gathered?.Dispose();
+            _gathered = Model.Backend.Allocate((long)length * sizeof(float), "losses of a step", DeviceMemory.LessActivations);
+        }
+
+        return new DeviceSpan<float>(_gathered, 0, length);
+    }
+
+    /// <summary>The one time that the host waits in a step: the losses' sum, added up by micro-batch, and the norm.</summary>
+    private (double Loss, float Norm) ReadBack(DeviceSpan<float> results, int microBatches)
+    {
+        if (_onHost.Length < results.Length)
+            _onHost = new float[results.Length];
+        Model.Backend.Download(_onHost.AsSpan(0, results.Length), results);
+        double loss = 0;
+        int at = 0;
+        for (int i = 0; i < microBatches; i++)
+        {
+            double sum = 0;
+            foreach (float row in _onHost.AsSpan(at, _rows[i]))
+                sum += row;
+            loss += sum;
+            at += _rows[i];
+        }
+
+        return (loss, _onHost[at]);
     }
 
     /// <summary>Loss and predictions without gradients or dropout; see <see cref="Inference.Evaluate"/>.</summary>
@@ -132,6 +187,7 @@ public sealed class Trainer : IDisposable
         _inference?.Dispose();
         _pass.Dispose();
         _arena.Dispose();
+        _gathered?.Dispose();
     }
 
     private void Update(float learningRate)
@@ -183,7 +239,7 @@ public sealed class Trainer : IDisposable
             _inference?.Dispose();
             _inference = null;
             _arena.Dispose();
-            _arena = Model.Backend.Allocate(plan.Bytes);
+            _arena = Allocate(plan);
             _workspace = Workspace.Replay(_plan, _arena);
         }
 
@@ -191,12 +247,14 @@ public sealed class Trainer : IDisposable
         return _observed = Workspace.Replay(plan, _arena);
     }
 
+    private Arena Allocate(WorkspacePlan plan) =>
+        Model.Backend.Allocate(plan.Bytes, $"activations and scratch of a training step of {_maxB} x {_maxT} tokens", DeviceMemory.LessActivations);
+
     private WorkspacePlan Plan(IStepObserver? observer)
     {
         var workspace = Workspace.Record();
         _pass.Train(_recorder, workspace, Batch.Full(_maxB, _maxT), 1, _options.Dropout, 0, observer);
         observer?.OnGradients(_recorder, workspace, Model);
-        workspace.Rent<float>(2); // norm
         return workspace.Plan();
     }
 }

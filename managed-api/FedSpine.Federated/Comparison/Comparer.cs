@@ -29,7 +29,7 @@ public static class Comparer
             cancel.ThrowIfCancellationRequested();
             var at = cell.Folder(folder.Path);
             bool resume = File.Exists(at.Config);
-            if (resume && SimulationConfig.Read(at.Config) != cell.Options)
+            if (resume && SimulationConfig.Read(at.Config) with { Device = cell.Options.Device } != cell.Options)
                 throw InputException.InFile(at.Config, "is of a run with other settings: give another --out");
             long started = Stopwatch.GetTimestamp();
             progress.CellStarted(cell);

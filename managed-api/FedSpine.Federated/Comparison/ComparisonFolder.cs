@@ -18,6 +18,17 @@ public sealed class ComparisonFolder(string path)
 
     public string Report => System.IO.Path.Combine(Path, "report.html");
 
+    /// <summary>Where the comparison's runs compute, by what the first that was begun says, or else the plan; null: neither does.</summary>
+    /// <exception cref="InputException">The plan names several devices: their times are not comparable.</exception>
+    public string? Device(ComparisonPlan plan)
+    {
+        var cells = plan.Cells();
+        if (cells.Select(c => c.Options.Device).Distinct().Count() > 1)
+            throw new InputException("device: the runs of a comparison compute on one device; give it for all, or with --device");
+        return cells.Select(c => c.Folder(Path).Config).FirstOrDefault(File.Exists) is { } config
+            ? SimulationConfig.Read(config).Device ?? "host" : cells.FirstOrDefault()?.Options.Device;
+    }
+
     /// <exception cref="InputException">The folder is not empty.</exception>
     public void RequireFree()
     {

@@ -144,6 +144,8 @@ public sealed record RunSummary
     /// <summary>Bytes allocated for a training step, of the final models (mean over devices) and of the unpruned one.</summary>
     public double TrainingBytes { get; init; }
     public double TrainingBytesUnpruned { get; init; }
+    /// <summary>Where it was computed, or the last of it: host, cuda:0.</summary>
+    public string Device { get; init; } = "host";
     public required double WallSeconds { get; init; }
     public required long PeakRssBytes { get; init; }
 

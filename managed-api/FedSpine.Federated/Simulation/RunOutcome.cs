@@ -65,6 +65,7 @@ internal sealed record RunOutcome(
             TrainingFlopsRatio = StepFlops(Pruned.Devices) / StepFlops([Pruned.WholeDevice()]),
             TrainingBytes = TrainingBytes,
             TrainingBytesUnpruned = TrainingBytesUnpruned,
+            Device = Options.Device ?? "host",
             WallSeconds = wallSeconds,
             PeakRssBytes = Process.GetCurrentProcess().PeakWorkingSet64,
             Unpruned = State.ReferenceCurve,

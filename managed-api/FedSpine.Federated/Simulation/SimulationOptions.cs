@@ -118,6 +118,9 @@ public sealed record SimulationOptions
     public double? TargetAccuracy { get; init; }
 
     public ulong Seed { get; init; } = 1;
+
+    /// <summary>Where the run computes: host, cuda:0, opencl:0; other devices sum in other orders. Null: not said, the machine's default.</summary>
+    public string? Device { get; init; }
 }
 
 /// <summary>What a run tells whoever watches it. Called from the coordinator's thread only.</summary>

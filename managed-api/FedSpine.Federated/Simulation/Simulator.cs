@@ -30,7 +30,7 @@ public static class Simulator
         if (resume)
             options = SimulationConfig.Read(run.Config);
         options.Validate();
-        options = Method.Complete(options);
+        options = Method.Complete(options) with { Device = compute.Device };
 
         progress.Phase("loading", options.Rounds);
         using var host = compute.Accelerator is null ? HostBackend.Create(compute.Threads) : null;

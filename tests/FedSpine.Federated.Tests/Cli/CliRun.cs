@@ -6,6 +6,11 @@ namespace FedSpine.Federated.Tests.Cli;
 /// <summary>What a command line did.</summary>
 internal sealed record CliRun(int Code, string Out, string Error)
 {
+    /// <summary>The accelerator that verbs take without --device; null: the host.</summary>
+    public static string? DefaultDevice { get => Default.Value; set => Default.Value = value; }
+
+    private static readonly AsyncLocal<string?> Default = new();
+
     /// <summary>The one line that a failure leaves.</summary>
     public string Line
     {
@@ -35,7 +40,10 @@ internal sealed record CliRun(int Code, string Out, string Error)
     {
         var (output, error) = (new StringWriter(), new StringWriter());
         var terminal = new Terminal(Open(output), Open(error)) { In = input ?? TextReader.Null, InIsTerminal = typed };
-        int code = new CommandLine(terminal, Verbs.Create(terminal, simulate, pretrain)).Run(arguments, cancel);
+        var verbs = Verbs.Create(terminal, simulate, pretrain);
+        foreach (var verb in verbs)
+            verb.Common.FindDefault = () => DefaultDevice; // whatever the machine has
+        int code = new CommandLine(terminal, verbs).Run(arguments, cancel);
         return new CliRun(code, output.ToString(), error.ToString());
     }
 

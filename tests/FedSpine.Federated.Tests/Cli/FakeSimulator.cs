@@ -18,12 +18,16 @@ internal sealed class FakeSimulator
     /// <summary>The accelerator it was given; null for the host.</summary>
     public string? Accelerator { get; private set; }
 
+    /// <summary>What it was told to call where it computes.</summary>
+    public string? Device { get; private set; }
+
     /// <summary>Called after each round, with its number.</summary>
     public Action<int> AfterRound { get; init; } = _ => { };
 
     public RunSummary Run(SimulationOptions options, string folder, bool resume, SimulationCompute compute, ISimulationProgress progress, CancellationToken cancel)
     {
         (Options, Folder, Resume, Threads) = (options, folder, resume, compute.Threads);
+        Device = compute.Device;
         Accelerator = compute.Accelerator?.Name;
         var run = new SyntheticRun { Devices = options.Devices, Rounds = options.Rounds, Task = options.Task }.Build();
         progress.Phase("loading", options.Rounds);

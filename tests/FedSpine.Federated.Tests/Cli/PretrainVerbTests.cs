@@ -84,7 +84,7 @@ public sealed class PretrainVerbTests : IDisposable
     {
         var run = Run("--out", Out, "--json", "--steps", "20");
         var json = JsonNode.Parse(run.Out)!.AsObject();
-        Assert.Equal(["folder", "task", "steps", "vocabulary", "parameters", "heldOutLoss", "heldOutPerplexity", "wallSeconds"], json.Select(p => p.Key));
+        Assert.Equal(["folder", "task", "steps", "vocabulary", "parameters", "heldOutLoss", "heldOutPerplexity", "device", "wallSeconds"], json.Select(p => p.Key));
         Assert.Equal((Out, "masked-lm", 20), ((string?)json["folder"], (string?)json["task"], (int?)json["steps"]));
         Assert.Contains("step 20/20", run.Error);
     }

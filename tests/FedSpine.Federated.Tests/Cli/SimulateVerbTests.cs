@@ -42,6 +42,33 @@ public sealed class SimulateVerbTests : IDisposable
     {
         Assert.Equal(0, Run("--out", Out, "--device", "ilgpu-cpu").Code);
         Assert.StartsWith("ILGPU", _simulator.Accelerator);
+        Assert.Equal("ilgpu-cpu", _simulator.Device);
+    }
+
+    [Fact]
+    public void A_run_goes_on_where_it_was_begun()
+    {
+        CliRun.DefaultDevice = "cuda:3"; // found since
+        Assert.Equal(0, Run("--out", Out, "--device", "ilgpu-cpu", "--rounds", "2").Code);
+        var folder = new RunFolder(Out);
+        File.Delete(folder.Summary);
+        File.WriteAllText(folder.Config, SimulationConfig.Write(SimulationConfig.Read(folder.Config) with { Device = "ilgpu-cpu" })); // as the simulator does
+        var run = Run("--resume", Out);
+        Assert.Equal((0, "ilgpu-cpu", "computing on ilgpu-cpu, as the run's configuration says (--device host: on the processor)"), (run.Code, _simulator.Device, run.Line));
+
+        Assert.Equal(0, Run("--out", Out + "-again", "--config", folder.Config).Code);
+        Assert.Equal("ilgpu-cpu", _simulator.Device);
+
+        File.Delete(folder.Summary);
+        run = Run("--resume", Out, "--device", "host");
+        Assert.Equal((0, "host"), (run.Code, _simulator.Device));
+        Assert.StartsWith("this run was begun on ilgpu-cpu and goes on or is repeated on host", run.Line);
+
+        // Before devices were recorded, the host was where a run was begun.
+        File.Delete(folder.Summary);
+        File.WriteAllText(folder.Config, SimulationConfig.Write(SimulationConfig.Read(folder.Config) with { Device = null }));
+        run = Run("--resume", Out);
+        Assert.Equal((0, "host", ""), (run.Code, _simulator.Device, run.Error));
     }
 
     [Fact]
@@ -57,7 +84,7 @@ public sealed class SimulateVerbTests : IDisposable
             LearningRate = 1e-4, Fleet = "uniform", EvaluateEvery = 3, EvaluateExamples = 99, Reference = false, TargetAccuracy = 4.5, Seed = 18446744073709551615,
             Schedule = "one-shot", Smoothing = 0.5, ShareStatistics = true, RewardWeights = "1:0:0",
         };
-        foreach (var property in typeof(SimulationOptions).GetProperties().Where(p => p.Name is not ("EqualityContract" or "Method")))
+        foreach (var property in typeof(SimulationOptions).GetProperties().Where(p => p.Name is not ("EqualityContract" or "Method" or "Device")))
             Assert.False(Equals(property.GetValue(expected), property.GetValue(new SimulationOptions())), $"{property.Name} is not in this test");
 
         var run = Run("--out", Out, "--threads", "2", "--model", _root, "--data", file, "--eval-data", file, "--task", "causal-lm", "--text-column", "text",

@@ -14,6 +14,7 @@ internal static partial class Tool
         {
             WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };
+        start.Environment["CUDA_VISIBLE_DEVICES"] = "-1"; // the same figures on every machine
         using var process = Process.Start(start)!;
         process.StandardInput.Write(input);
         process.StandardInput.Close();

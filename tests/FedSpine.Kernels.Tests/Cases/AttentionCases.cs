@@ -6,6 +6,8 @@ namespace FedSpine.Kernels.Tests.Cases;
 /// <summary>Attention over sequences of T, T - 1 / 2 ... and, in the last row of the batch, one position.</summary>
 public abstract record AttentionCase(int B, int T, int QueryHeads, int KeyValueHeads, int HeadSize, bool Causal) : OperatorCase
 {
+    public override Operator Operator => Operator.Attention;
+
     protected AttentionShape Shape => new(B, T, QueryHeads, KeyValueHeads, HeadSize, Causal);
 
     protected int[] Lengths => [.. Enumerable.Range(0, B).Select(b => b == 0 ? T : b == B - 1 ? 1 : (T + b) / (b + 1))];
@@ -45,5 +47,18 @@ public sealed record AttentionBackwardCase(int B, int T, int QueryHeads, int Key
         var lse = sandbox.Input("lse", Array.ConvertAll(expectedLse, x => (float)x));
         var lengths = sandbox.Integers(Lengths);
         return () => sandbox.Backend.AttentionBackward(dq, dk, dv, spanDo, q, k, v, o, lse, lengths, Shape);
+    }
+
+    public override IEnumerable<(string Gradient, double Error)> GradientErrors()
+    {
+        double[] q = Q.ToDouble(), k = K.ToDouble(), v = V.ToDouble(), dO = TestData.Uniform(B * T * QueryHeads * HeadSize, 4).ToDouble();
+        AttentionReference With(double[]? q2 = null, double[]? k2 = null, double[]? v2 = null) => new(Shape, Lengths) { Q = q2 ?? q, K = k2 ?? k, V = v2 ?? v };
+        var (dq, dk, dv) = With().Backward(dO);
+        return
+        [
+            ("dq", FiniteDifferences.Error(dq, x => With(q2: x).Forward().O, q, dO)),
+            ("dk", FiniteDifferences.Error(dk, x => With(k2: x).Forward().O, k, dO)),
+            ("dv", FiniteDifferences.Error(dv, x => With(v2: x).Forward().O, v, dO)),
+        ];
     }
 }

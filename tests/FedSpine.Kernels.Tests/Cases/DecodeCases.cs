@@ -5,6 +5,8 @@ namespace FedSpine.Kernels.Tests.Cases;
 /// <summary>One query a sequence over caches filled to different lengths, the first to capacity; beyond them the caches hold NaN.</summary>
 public sealed record AttentionDecodeCase(int B, int Capacity, int QueryHeads, int KeyValueHeads, int HeadSize) : OperatorCase
 {
+    public override Operator Operator => Operator.AttentionDecode;
+
     private int D => HeadSize;
 
     private int[] Positions => [.. Enumerable.Range(0, B).Select(b => b == B - 1 && B > 1 ? 0 : Capacity / (b + 1) - 1)];
@@ -49,6 +51,8 @@ public sealed record AttentionDecodeCase(int B, int Capacity, int QueryHeads, in
 /// <summary>T tokens a sequence, each sequence from its own position on; the rest of the cache stays as it was.</summary>
 public sealed record CacheAppendCase(int B, int T, int Capacity, int Heads, int D) : OperatorCase
 {
+    public override Operator Operator => Operator.CacheAppend;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var shape = new CacheShape(B, Capacity, Heads, Heads, D);

@@ -6,6 +6,8 @@ namespace FedSpine.Kernels.Tests.Cases;
 
 public sealed record FillCase(int Length, float Value) : OperatorCase
 {
+    public override Operator Operator => Operator.Fill;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var y = sandbox.Output("y", [.. Enumerable.Repeat((double)Value, Length)], tolerance: 0);
@@ -15,6 +17,8 @@ public sealed record FillCase(int Length, float Value) : OperatorCase
 
 public sealed record CopyCase(int Length) : OperatorCase
 {
+    public override Operator Operator => Operator.Copy;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var values = TestData.Uniform(Length, 1);
@@ -27,6 +31,8 @@ public sealed record CopyCase(int Length) : OperatorCase
 /// <summary>y = gelu(x), on a buffer of its own or on x.</summary>
 public sealed record UnaryMapCase(int Length, bool InPlace = false) : OperatorCase
 {
+    public override Operator Operator => Operator.Map;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var values = Array.ConvertAll(TestData.Uniform(Length, 1), v => 4 * v);
@@ -40,6 +46,8 @@ public sealed record UnaryMapCase(int Length, bool InPlace = false) : OperatorCa
 /// <summary>h = silu(gate) * up, which is not symmetric; <paramref name="On"/>: the operand that h lies on (0: none).</summary>
 public sealed record BinaryMapCase(int Length, int On = 0) : OperatorCase
 {
+    public override Operator Operator => Operator.Map;
+
     public override Action Prepare(Sandbox sandbox)
     {
         float[][] x = [TestData.Uniform(Length, 1), TestData.Uniform(Length, 2)];
@@ -54,6 +62,8 @@ public sealed record BinaryMapCase(int Length, int On = 0) : OperatorCase
 /// <summary>dgate from gate, up and dh; <paramref name="On"/>: the operand that it lies on (0: none).</summary>
 public sealed record TernaryMapCase(int Length, int On = 0) : OperatorCase
 {
+    public override Operator Operator => Operator.Map;
+
     public override Action Prepare(Sandbox sandbox)
     {
         float[][] x = [TestData.Uniform(Length, 1), TestData.Uniform(Length, 2), TestData.Uniform(Length, 3)];
@@ -75,6 +85,8 @@ public sealed record TernaryMapCase(int Length, int On = 0) : OperatorCase
 /// <summary>dgate and dup in one pass; <paramref name="OnDh"/>: dup lies on dh.</summary>
 public sealed record SwiGluBackwardCase(int Length, bool OnDh = false) : OperatorCase
 {
+    public override Operator Operator => Operator.Map;
+
     public override Action Prepare(Sandbox sandbox)
     {
         float[][] x = [TestData.Uniform(Length, 1), TestData.Uniform(Length, 2), TestData.Uniform(Length, 3)];
@@ -90,6 +102,8 @@ public sealed record SwiGluBackwardCase(int Length, bool OnDh = false) : Operato
 /// <summary>The mask comes from <see cref="DropoutReference"/>.</summary>
 public sealed record DropoutCase(int Length, float Rate, ulong Seed, bool InPlace = false) : OperatorCase
 {
+    public override Operator Operator => Operator.Dropout;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var values = TestData.Uniform(Length, 1);

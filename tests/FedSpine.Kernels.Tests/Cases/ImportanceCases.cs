@@ -6,6 +6,8 @@ namespace FedSpine.Kernels.Tests.Cases;
 /// <summary>Examples of every length from T down to 0.</summary>
 public sealed record TaylorImportanceCase(int B, int T, int G, int D) : OperatorCase
 {
+    public override Operator Operator => Operator.TaylorImportance;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var lengths = TestData.Lengths(B, T);
@@ -44,6 +46,8 @@ public sealed record TaylorImportanceCase(int B, int T, int G, int D) : Operator
 /// </summary>
 public sealed record ColumnMomentsCase(int B, int T, int C, int Before) : OperatorCase
 {
+    public override Operator Operator => Operator.ColumnMoments;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var lengths = TestData.Lengths(B, T);
@@ -78,6 +82,10 @@ public sealed record ColumnMomentsCase(int B, int T, int C, int Before) : Operat
 
 public sealed record SquareSumsCase(int M, int N, MatrixAxis Axis, WeightType Type = WeightType.F32) : OperatorCase
 {
+    public override Operator Operator => Operator.SquareSums;
+
+    public override WeightType Stored => Type;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var x = WeightReference.Stored(TestData.Uniform(M * N, 1), Type, N);
@@ -92,6 +100,10 @@ public sealed record SquareSumsCase(int M, int N, MatrixAxis Axis, WeightType Ty
 
 public sealed record LoraImportanceCase(int Out, int In, int Rank, MatrixAxis Axis, WeightType Type = WeightType.F32) : OperatorCase
 {
+    public override Operator Operator => Operator.LoraImportance;
+
+    public override WeightType Stored => Type;
+
     private const float Scale = 1.75f;
 
     public override Action Prepare(Sandbox sandbox)

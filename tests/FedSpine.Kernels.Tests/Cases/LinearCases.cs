@@ -7,6 +7,10 @@ namespace FedSpine.Kernels.Tests.Cases;
 /// <summary>A linear layer's inputs.</summary>
 public abstract record LinearCase(int Rows, int In, int Out, int Rank, bool HasBias, WeightType Type) : OperatorCase
 {
+    public override Operator Operator => Operator.Linear;
+
+    public override WeightType Stored => Type;
+
     protected const float Scale = 1.75f;
 
     protected float[] X => TestData.Uniform(Rows * In, 1);
@@ -84,6 +88,22 @@ public sealed record LinearBackwardCase(
     {
         var before = TestData.Uniform(gradient.Length, 7);
         return sandbox.Output(name, [.. gradient.Select((g, i) => g + before[i])], before);
+    }
+
+    public override IEnumerable<(string Gradient, double Error)> GradientErrors()
+    {
+        var r = Reference;
+        var dy = TestData.Uniform(Rows * Out, 6).ToDouble();
+        LinearReference With(double[]? x = null, double[]? w = null, double[]? bias = null, double[]? a = null, double[]? b = null) =>
+            new(Rows, In, Out, Rank, Scale) { X = x ?? r.X, W = w ?? r.W, Bias = bias ?? r.Bias, A = a ?? r.A, B = b ?? r.B };
+        return
+        [
+            ("dx", FiniteDifferences.Error(r.DX(dy), v => With(x: v).Forward(), r.X, dy)),
+            ("dW", FiniteDifferences.Error(r.DW(dy), v => With(w: v).Forward(), r.W, dy)),
+            ("dbias", FiniteDifferences.Error(r.DBias(dy), v => With(bias: v).Forward(), r.Bias!, dy)),
+            ("dA", FiniteDifferences.Error(r.DA(dy), v => With(a: v).Forward(), r.A, dy)),
+            ("dB", FiniteDifferences.Error(r.DB(dy), v => With(b: v).Forward(), r.B, dy)),
+        ];
     }
 }
 

@@ -5,6 +5,8 @@ namespace FedSpine.Kernels.Tests.Cases;
 /// <summary>Softmax of logits in [-Spread, Spread] around Shift: a large shift overflows unless the maximum is taken off.</summary>
 public sealed record SoftmaxCase(int Rows, int C, float Spread = 4, float Shift = 0, bool InPlace = false) : OperatorCase
 {
+    public override Operator Operator => Operator.Softmax;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var logits = Array.ConvertAll(TestData.Uniform(Rows * C, 1), v => Shift + Spread * v);
@@ -25,13 +27,20 @@ public enum LossGradient
 /// <summary>Cross-entropy; every third target is negative (ignored), the others run over all classes.</summary>
 public sealed record CrossEntropyCase(int Rows, int C, LossGradient Gradient, float Spread = 4, float Shift = 0) : OperatorCase
 {
+    private const float GradScale = 0.375f;
+
+    public override Operator Operator => Operator.CrossEntropy;
+
+    private float[] Logits => Array.ConvertAll(TestData.Uniform(Rows * C, 1), v => Shift + Spread * v);
+
+    private int[] Targets => [.. Enumerable.Range(0, Rows).Select(r => r % 3 == 1 ? -1 - r : (r + C - 1) % C)];
+
     public override Action Prepare(Sandbox sandbox)
     {
-        const float gradScale = 0.375f;
-        var logits = Array.ConvertAll(TestData.Uniform(Rows * C, 1), v => Shift + Spread * v);
-        int[] targets = [.. Enumerable.Range(0, Rows).Select(r => r % 3 == 1 ? -1 - r : (r + C - 1) % C)];
+        var logits = Logits;
+        int[] targets = Targets;
         var losses = sandbox.Output("losses", RowMajor.Map(logits.ToDouble(), C, (x, r) => [LossReference.CrossEntropy(x, targets[r])]), tolerance: 1e-6);
-        var expected = RowMajor.Map(logits.ToDouble(), C, (x, r) => LossReference.CrossEntropyBackward(x, targets[r], gradScale));
+        var expected = RowMajor.Map(logits.ToDouble(), C, (x, r) => LossReference.CrossEntropyBackward(x, targets[r], GradScale));
         var dlogits = Gradient switch
         {
             LossGradient.Separate => sandbox.Output("dlogits", expected, tolerance: 1e-6, floor: 0.01),
@@ -40,6 +49,14 @@ public sealed record CrossEntropyCase(int Rows, int C, LossGradient Gradient, fl
         };
         var spanLogits = Gradient == LossGradient.OnLogits ? dlogits : sandbox.Input("logits", logits);
         var spanTargets = sandbox.Integers(targets);
-        return () => sandbox.Backend.CrossEntropy(losses, dlogits, spanLogits, spanTargets, Rows, C, gradScale);
+        return () => sandbox.Backend.CrossEntropy(losses, dlogits, spanLogits, spanTargets, Rows, C, GradScale);
+    }
+
+    public override IEnumerable<(string Gradient, double Error)> GradientErrors()
+    {
+        var targets = Targets;
+        var logits = Logits.ToDouble();
+        return [("dlogits", FiniteDifferences.Error(RowMajor.Map(logits, C, (x, r) => LossReference.CrossEntropyBackward(x, targets[r], GradScale)),
+            all => RowMajor.Map(all, C, (x, r) => [LossReference.CrossEntropy(x, targets[r])]), logits, [.. Enumerable.Repeat((double)GradScale, Rows)]))];
     }
 }

@@ -6,6 +6,8 @@ namespace FedSpine.Kernels.Tests.Cases;
 /// <summary>A product; <paramref name="Pad"/> elements are added to every row stride and batch stride.</summary>
 public sealed record MatMulCase(MatMulLayout Layout, int M, int N, int K, int Batch = 1, int Pad = 0, float Alpha = 1, bool Accumulate = false) : OperatorCase
 {
+    public override Operator Operator => Operator.MatMul;
+
     private MatMulShape Shape
     {
         get

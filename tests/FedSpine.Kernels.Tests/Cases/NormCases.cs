@@ -49,6 +49,8 @@ public abstract record NormCase(int Rows, int D) : OperatorCase
 
 public sealed record RmsNormForwardCase(int Rows, int D, bool InPlace = false) : NormCase(Rows, D)
 {
+    public override Operator Operator => Operator.RmsNorm;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var weight = Weight.ToDouble();
@@ -63,6 +65,8 @@ public sealed record RmsNormForwardCase(int Rows, int D, bool InPlace = false) :
 
 public sealed record RmsNormBackwardCase(int Rows, int D, bool WithWeight, bool InPlace = false, bool Accumulate = false) : NormCase(Rows, D)
 {
+    public override Operator Operator => Operator.RmsNorm;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var weight = Weight.ToDouble();
@@ -74,10 +78,19 @@ public sealed record RmsNormBackwardCase(int Rows, int D, bool WithWeight, bool 
         var rstd = sandbox.Input("rstd", PerRow(x => NormReference.RmsRstd(x, Eps)).ToSingle());
         return () => sandbox.Backend.RmsNormBackward(dx, dweight, dy, spanX, spanWeight, rstd, Rows, D, Accumulate);
     }
+
+    public override IEnumerable<(string Gradient, double Error)> GradientErrors()
+    {
+        double[] x = X.ToDouble(), weight = Weight.ToDouble();
+        return [("dx", FiniteDifferences.Error(Dx((g, v) => NormReference.RmsNormBackward(g, v, weight, Eps)),
+            all => RowMajor.Map(all, D, (v, _) => NormReference.RmsNorm(v, weight, Eps)), x, Dy.ToDouble()))];
+    }
 }
 
 public sealed record LayerNormForwardCase(int Rows, int D, bool InPlace = false) : NormCase(Rows, D)
 {
+    public override Operator Operator => Operator.LayerNorm;
+
     public override Action Prepare(Sandbox sandbox)
     {
         double[] weight = Weight.ToDouble(), bias = Bias.ToDouble();
@@ -93,6 +106,8 @@ public sealed record LayerNormForwardCase(int Rows, int D, bool InPlace = false)
 
 public sealed record LayerNormBackwardCase(int Rows, int D, bool WithWeight, bool WithBias, bool InPlace = false, bool Accumulate = false) : NormCase(Rows, D)
 {
+    public override Operator Operator => Operator.LayerNorm;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var weight = Weight.ToDouble();
@@ -107,11 +122,20 @@ public sealed record LayerNormBackwardCase(int Rows, int D, bool WithWeight, boo
         var rstd = sandbox.Input("rstd", PerRow(x => NormReference.Moments(x, Eps).Rstd).ToSingle());
         return () => sandbox.Backend.LayerNormBackward(dx, dweight, dbias, dy, spanX, spanWeight, mean, rstd, Rows, D, Accumulate);
     }
+
+    public override IEnumerable<(string Gradient, double Error)> GradientErrors()
+    {
+        double[] x = X.ToDouble(), weight = Weight.ToDouble();
+        return [("dx", FiniteDifferences.Error(Dx((g, v) => NormReference.LayerNormBackward(g, v, weight, Eps)),
+            all => RowMajor.Map(all, D, (v, _) => NormReference.LayerNorm(v, weight, new double[D], Eps)), x, Dy.ToDouble()))];
+    }
 }
 
 /// <summary>Both norms of x + residual, the sum left in x.</summary>
 public sealed record AddNormForwardCase(int Rows, int D, bool Layer) : NormCase(Rows, D)
 {
+    public override Operator Operator => Layer ? Operator.LayerNorm : Operator.RmsNorm;
+
     public override Action Prepare(Sandbox sandbox)
     {
         float[] before = TestData.Uniform(Rows * D, 5), residual = [.. X.Zip(before, (sum, x) => sum - x)];

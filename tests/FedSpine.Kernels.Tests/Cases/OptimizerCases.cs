@@ -3,6 +3,8 @@ namespace FedSpine.Kernels.Tests.Cases;
 /// <summary>One AdamW step on states in the middle of training; <paramref name="GradScale"/> null: absent.</summary>
 public sealed record AdamWCase(int Length, float? GradScale, float WeightDecay = 0.01f) : OperatorCase
 {
+    public override Operator Operator => Operator.AdamW;
+
     private AdamWStep Step => new(0.01f, 0.9f, 0.999f, 1e-8f, WeightDecay, 1 - MathF.Pow(0.9f, 3), 1 - MathF.Pow(0.999f, 3));
 
     public override Action Prepare(Sandbox sandbox)
@@ -32,6 +34,8 @@ public sealed record AdamWCase(int Length, float? GradScale, float WeightDecay =
 /// <summary>The norm and the clip factor of a gradient; both are of order 1, so that one tolerance serves.</summary>
 public sealed record GradientNormCase(int Length, float MaxNorm) : OperatorCase
 {
+    public override Operator Operator => Operator.GradientNorm;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var g = Array.ConvertAll(TestData.Uniform(Length, 1), v => v / MathF.Sqrt(Length));

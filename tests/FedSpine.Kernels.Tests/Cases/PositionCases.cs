@@ -6,6 +6,8 @@ namespace FedSpine.Kernels.Tests.Cases;
 /// <summary>Rotary embedding by complex multiplication; the table holds more positions than T.</summary>
 public sealed record RopeCase(int B, int T, int H, int D, bool Inverse = false) : OperatorCase
 {
+    public override Operator Operator => Operator.Rope;
+
     public override Action Prepare(Sandbox sandbox)
     {
         int half = D / 2;
@@ -39,6 +41,10 @@ public sealed record RopeCase(int B, int T, int H, int D, bool Inverse = false) 
 
 public sealed record EmbeddingForwardCase(int Rows, int D, int V, bool Accumulate = false, WeightType Type = WeightType.F32) : OperatorCase
 {
+    public override Operator Operator => Operator.Embedding;
+
+    public override WeightType Stored => Type;
+
     public override Action Prepare(Sandbox sandbox)
     {
         float[] table = WeightReference.Stored(TestData.Uniform(V * D, 1), Type, D), before = TestData.Uniform(Rows * D, 2);
@@ -55,6 +61,8 @@ public sealed record EmbeddingForwardCase(int Rows, int D, int V, bool Accumulat
 /// <summary>More rows than ids: ids repeat.</summary>
 public sealed record EmbeddingBackwardCase(int Rows, int D, int V) : OperatorCase
 {
+    public override Operator Operator => Operator.Embedding;
+
     public override Action Prepare(Sandbox sandbox)
     {
         float[] before = TestData.Uniform(V * D, 1), dy = TestData.Uniform(Rows * D, 2);
@@ -75,6 +83,8 @@ public sealed record EmbeddingBackwardCase(int Rows, int D, int V) : OperatorCas
 
 public sealed record GatherRowsCase(int Rows, int D, int V) : OperatorCase
 {
+    public override Operator Operator => Operator.GatherRows;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var x = TestData.Uniform(V * D, 1);
@@ -89,6 +99,8 @@ public sealed record GatherRowsCase(int Rows, int D, int V) : OperatorCase
 
 public sealed record GatherColumnsCase(int M, int D, int Columns) : OperatorCase
 {
+    public override Operator Operator => Operator.GatherColumns;
+
     public override Action Prepare(Sandbox sandbox)
     {
         var x = TestData.Uniform(M * D, 1);

@@ -4,19 +4,10 @@ using FedSpine.Kernels.Tests.Cases;
 
 namespace FedSpine.Kernels.Tests.Host;
 
-public sealed class FillOperatorTests : HostOperatorTests
+public sealed class FillOperatorTests() : HostOperatorTests(new FillSuite());
+
+public sealed class CopyOperatorTests() : HostOperatorTests(new CopySuite())
 {
-    public override IEnumerable<OperatorCase> Cases => [.. from n in Lengths select new FillCase(n, 1.25f), new FillCase(0, 1)];
-
-    public override IEnumerable<OperatorCase> LargeCases => [new FillCase(100_003, -3)];
-}
-
-public sealed class CopyOperatorTests : HostOperatorTests
-{
-    public override IEnumerable<OperatorCase> Cases => [.. from n in Lengths select new CopyCase(n), new CopyCase(0)];
-
-    public override IEnumerable<OperatorCase> LargeCases => [new CopyCase(100_003)];
-
     [Fact]
     public void RejectsUnequalLengths()
     {
@@ -28,19 +19,8 @@ public sealed class CopyOperatorTests : HostOperatorTests
     }
 }
 
-public sealed class MapOperatorTests : HostOperatorTests
+public sealed class MapOperatorTests() : HostOperatorTests(new MapSuite())
 {
-    public override IEnumerable<OperatorCase> Cases =>
-    [
-        .. from n in Lengths from inPlace in Both select new UnaryMapCase(n, inPlace),
-        .. from n in Lengths from operand in Enumerable.Range(0, 3) select new BinaryMapCase(n, operand),
-        .. from n in Lengths from operand in Enumerable.Range(0, 4) select new TernaryMapCase(n, operand),
-        .. from n in Lengths from onDh in Both select new SwiGluBackwardCase(n, onDh),
-        new UnaryMapCase(0),
-    ];
-
-    public override IEnumerable<OperatorCase> LargeCases => [new UnaryMapCase(50_003), new BinaryMapCase(50_003), new TernaryMapCase(50_003, 3), new SwiGluBackwardCase(50_003, true)];
-
     [Fact]
     public void RejectsUnequalLengths()
     {
@@ -54,17 +34,8 @@ public sealed class MapOperatorTests : HostOperatorTests
     }
 }
 
-public sealed class DropoutOperatorTests : HostOperatorTests
+public sealed class DropoutOperatorTests() : HostOperatorTests(new DropoutSuite())
 {
-    public override IEnumerable<OperatorCase> Cases =>
-    [
-        .. from n in Lengths from inPlace in Both select new DropoutCase(n, 0.3f, 42, inPlace),
-        new DropoutCase(65, 0, 1),
-        new DropoutCase(65, 0.999f, ulong.MaxValue),
-    ];
-
-    public override IEnumerable<OperatorCase> LargeCases => [new DropoutCase(100_003, 0.1f, 7)];
-
     [Theory]
     [InlineData(0.1f, 1)]
     [InlineData(0.5f, 2)]

@@ -1,15 +1,14 @@
 using FedSpine.Kernels.Host;
+using FedSpine.Kernels.Tests.Cases;
 
 namespace FedSpine.Kernels.Tests.Host;
 
 /// <summary>What every operator must pass, on every vector width.</summary>
-public abstract class HostOperatorTests
+public abstract class HostOperatorTests(CaseSuite suite)
 {
-    /// <summary>Odd shapes, length 1, aliasing, absent operands.</summary>
-    public abstract IEnumerable<OperatorCase> Cases { get; }
+    protected IEnumerable<OperatorCase> Cases => suite.Cases;
 
-    /// <summary>Shapes large enough to be split between threads.</summary>
-    public abstract IEnumerable<OperatorCase> LargeCases { get; }
+    private IEnumerable<OperatorCase> LargeCases => suite.LargeCases;
 
     public static TheoryData<HostIsa> Widths => HostBackends.Widths;
 
@@ -21,9 +20,4 @@ public abstract class HostOperatorTests
 
     [Theory, MemberData(nameof(Widths))]
     public void AllocatesNothing(HostIsa isa) => HostBackends.CheckAllocations(isa, LargeCases);
-
-    /// <summary>Lengths around every vector width and its multiples.</summary>
-    protected static readonly int[] Lengths = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 100, 129];
-
-    protected static readonly bool[] Both = [false, true];
 }

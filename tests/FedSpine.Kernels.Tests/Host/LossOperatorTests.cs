@@ -4,18 +4,8 @@ using FedSpine.Kernels.Tests.Reference;
 
 namespace FedSpine.Kernels.Tests.Host;
 
-public sealed class SoftmaxOperatorTests : HostOperatorTests
+public sealed class SoftmaxOperatorTests() : HostOperatorTests(new SoftmaxSuite())
 {
-    public override IEnumerable<OperatorCase> Cases =>
-    [
-        .. from C in Lengths from inPlace in Both select new SoftmaxCase(3, C, InPlace: inPlace),
-        .. from shift in new[] { -1e6f, 1e4f } select new SoftmaxCase(2, 33, Shift: shift),
-        new SoftmaxCase(2, 70, Spread: 200),
-        new SoftmaxCase(0, 5),
-    ];
-
-    public override IEnumerable<OperatorCase> LargeCases => [new SoftmaxCase(301, 199), new SoftmaxCase(3, 50_001, InPlace: true)];
-
     [Theory, MemberData(nameof(Widths))]
     public void MaskedLogitsHaveNoWeight(HostIsa isa)
     {
@@ -38,26 +28,8 @@ public sealed class SoftmaxOperatorTests : HostOperatorTests
     }
 }
 
-public sealed class CrossEntropyOperatorTests : HostOperatorTests
+public sealed class CrossEntropyOperatorTests() : HostOperatorTests(new CrossEntropySuite())
 {
-    public override IEnumerable<OperatorCase> Cases =>
-    [
-        .. from C in Lengths from gradient in Enum.GetValues<LossGradient>() select new CrossEntropyCase(4, C, gradient),
-        .. from shift in new[] { -1e5f, 1e4f } select new CrossEntropyCase(2, 33, LossGradient.Separate, Shift: shift),
-        new CrossEntropyCase(3, 70, LossGradient.OnLogits, Spread: 300),
-    ];
-
-    public override IEnumerable<OperatorCase> LargeCases =>
-        [new CrossEntropyCase(301, 199, LossGradient.OnLogits), new CrossEntropyCase(3, 50_001, LossGradient.Separate)];
-
-    [Fact]
-    public void ReferenceGradientIsThatOfFiniteDifferences()
-    {
-        var x = TestData.Uniform(9, 1).ToDouble();
-        var numerical = FiniteDifferences.Gradient(v => [LossReference.CrossEntropy(v, 4)], x, [0.5]);
-        Assert.Equal(numerical, LossReference.CrossEntropyBackward(x, 4, 0.5), (a, b) => Math.Abs(a - b) < 1e-8);
-    }
-
     [Theory, MemberData(nameof(Widths))]
     public void ALogitThatIsNaNMakesTheLossNaN(HostIsa isa)
     {

@@ -1,53 +1,7 @@
 using FedSpine.Kernels.Tests.Cases;
-using FedSpine.Kernels.Tests.Reference;
 
 namespace FedSpine.Kernels.Tests.Host;
 
-public sealed class RmsNormOperatorTests : HostOperatorTests
-{
-    public override IEnumerable<OperatorCase> Cases =>
-    [
-        .. from D in Lengths from inPlace in Both select new RmsNormForwardCase(3, D, inPlace),
-        .. from D in Lengths select new AddNormForwardCase(3, D, Layer: false),
-        .. from D in Lengths from weight in Both from inPlace in Both select new RmsNormBackwardCase(5, D, weight, inPlace),
-        .. from D in Lengths from weight in Both select new RmsNormBackwardCase(2, D, weight, Accumulate: true),
-    ];
+public sealed class RmsNormOperatorTests() : HostOperatorTests(new RmsNormSuite());
 
-    public override IEnumerable<OperatorCase> LargeCases =>
-        [new RmsNormForwardCase(401, 131), new AddNormForwardCase(401, 131, Layer: false), new RmsNormBackwardCase(301, 131, true, InPlace: true), new RmsNormBackwardCase(401, 131, true, Accumulate: true)];
-
-    [Fact]
-    public void ReferenceGradientIsThatOfFiniteDifferences()
-    {
-        double[] x = TestData.Uniform(11, 1).ToDouble(), weight = TestData.Uniform(11, 2).ToDouble(), dy = TestData.Uniform(11, 3).ToDouble();
-        var numerical = FiniteDifferences.Gradient(v => NormReference.RmsNorm(v, weight, 1e-5), x, dy);
-        Assert.Equal(numerical, NormReference.RmsNormBackward(dy, x, weight, 1e-5), (a, b) => Math.Abs(a - b) < 1e-7);
-    }
-}
-
-public sealed class LayerNormOperatorTests : HostOperatorTests
-{
-    public override IEnumerable<OperatorCase> Cases =>
-    [
-        .. from D in Lengths from inPlace in Both select new LayerNormForwardCase(3, D, inPlace),
-        .. from D in Lengths select new AddNormForwardCase(3, D, Layer: true),
-        .. from D in Lengths from weight in Both from bias in Both select new LayerNormBackwardCase(5, D, weight, bias, InPlace: weight == bias),
-        .. from D in Lengths from weight in Both select new LayerNormBackwardCase(2, D, weight, !weight, Accumulate: true),
-    ];
-
-    public override IEnumerable<OperatorCase> LargeCases =>
-    [
-        new LayerNormForwardCase(401, 131),
-        new AddNormForwardCase(401, 131, Layer: true),
-        new LayerNormBackwardCase(301, 131, true, true, InPlace: true),
-        new LayerNormBackwardCase(301, 131, true, true, Accumulate: true),
-    ];
-
-    [Fact]
-    public void ReferenceGradientIsThatOfFiniteDifferences()
-    {
-        double[] x = TestData.Uniform(11, 1).ToDouble(), weight = TestData.Uniform(11, 2).ToDouble(), dy = TestData.Uniform(11, 3).ToDouble();
-        var numerical = FiniteDifferences.Gradient(v => NormReference.LayerNorm(v, weight, new double[11], 1e-5), x, dy);
-        Assert.Equal(numerical, NormReference.LayerNormBackward(dy, x, weight, 1e-5), (a, b) => Math.Abs(a - b) < 1e-7);
-    }
-}
+public sealed class LayerNormOperatorTests() : HostOperatorTests(new LayerNormSuite());

@@ -3,13 +3,8 @@ using FedSpine.Kernels.Tests.Cases;
 
 namespace FedSpine.Kernels.Tests.Host;
 
-public sealed class AdamWOperatorTests : HostOperatorTests
+public sealed class AdamWOperatorTests() : HostOperatorTests(new AdamWSuite())
 {
-    public override IEnumerable<OperatorCase> Cases =>
-        from n in Lengths from scale in new float?[] { null, 1, 0.25f, 0 } select new AdamWCase(n, scale, n % 2 == 0 ? 0 : 0.01f);
-
-    public override IEnumerable<OperatorCase> LargeCases => [new AdamWCase(100_003, 0.5f)];
-
     /// <summary>A clip factor of 0 marks a gradient that is not finite: 0 times it would be NaN.</summary>
     [Fact]
     public void AVoidStepIgnoresInfinities()
@@ -39,13 +34,8 @@ public sealed class AdamWOperatorTests : HostOperatorTests
     }
 }
 
-public sealed class GradientNormOperatorTests : HostOperatorTests
+public sealed class GradientNormOperatorTests() : HostOperatorTests(new GradientNormSuite())
 {
-    public override IEnumerable<OperatorCase> Cases =>
-        from n in Lengths from maxNorm in new[] { 0, 0.25f, 10 } select new GradientNormCase(n, maxNorm);
-
-    public override IEnumerable<OperatorCase> LargeCases => [new GradientNormCase(1_000_003, 0.1f)];
-
     [Fact]
     public void SquaresNeitherOverflowNorVanish()
     {

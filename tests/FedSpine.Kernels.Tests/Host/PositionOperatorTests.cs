@@ -3,13 +3,8 @@ using FedSpine.Kernels.Tests.Cases;
 
 namespace FedSpine.Kernels.Tests.Host;
 
-public sealed class RopeOperatorTests : HostOperatorTests
+public sealed class RopeOperatorTests() : HostOperatorTests(new RopeSuite())
 {
-    public override IEnumerable<OperatorCase> Cases =>
-        from D in new[] { 2, 4, 6, 8, 10, 16, 18, 30, 32, 34, 64, 66, 128 } from inverse in Both select new RopeCase(2, 3, 2, D, inverse);
-
-    public override IEnumerable<OperatorCase> LargeCases => [new RopeCase(3, 101, 5, 34), new RopeCase(3, 101, 5, 34, Inverse: true)];
-
     [Fact]
     public void RejectsAnOddHeadSizeAndAShortTable()
     {
@@ -23,18 +18,8 @@ public sealed class RopeOperatorTests : HostOperatorTests
     }
 }
 
-public sealed class EmbeddingOperatorTests : HostOperatorTests
+public sealed class EmbeddingOperatorTests() : HostOperatorTests(new EmbeddingSuite())
 {
-    public override IEnumerable<OperatorCase> Cases =>
-    [
-        .. from D in Lengths from accumulate in Both select new EmbeddingForwardCase(4, D, 3, accumulate),
-        .. from D in Lengths select new EmbeddingBackwardCase(9, D, 3),
-        new EmbeddingForwardCase(0, 4, 3),
-    ];
-
-    public override IEnumerable<OperatorCase> LargeCases =>
-        [new EmbeddingForwardCase(501, 131, 37), new EmbeddingForwardCase(501, 131, 37, Accumulate: true), new EmbeddingBackwardCase(501, 331, 37)];
-
     [Theory]
     [InlineData(3)]
     [InlineData(-1)]
@@ -60,12 +45,8 @@ public sealed class EmbeddingOperatorTests : HostOperatorTests
     }
 }
 
-public sealed class GatherRowsOperatorTests : HostOperatorTests
+public sealed class GatherRowsOperatorTests() : HostOperatorTests(new GatherRowsSuite())
 {
-    public override IEnumerable<OperatorCase> Cases => [.. from D in Lengths select new GatherRowsCase(4, D, 7), new GatherRowsCase(0, 3, 4)];
-
-    public override IEnumerable<OperatorCase> LargeCases => [new GatherRowsCase(501, 131, 601)];
-
     [Fact]
     public void RejectsARowThatIsNotThere()
     {
@@ -78,12 +59,8 @@ public sealed class GatherRowsOperatorTests : HostOperatorTests
     }
 }
 
-public sealed class GatherColumnsOperatorTests : HostOperatorTests
+public sealed class GatherColumnsOperatorTests() : HostOperatorTests(new GatherColumnsSuite())
 {
-    public override IEnumerable<OperatorCase> Cases => [.. from D in Lengths select new GatherColumnsCase(3, D, 5), new GatherColumnsCase(4, 3, 0)];
-
-    public override IEnumerable<OperatorCase> LargeCases => [new GatherColumnsCase(501, 211, 131)];
-
     [Fact]
     public void RejectsAColumnThatIsNotThere()
     {

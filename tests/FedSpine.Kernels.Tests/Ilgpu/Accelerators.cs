@@ -1,27 +1,24 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using FedSpine.Kernels.Ilgpu;
-using ILGPU.Runtime;
-using ILGPU.Runtime.OpenCL;
 
 namespace FedSpine.Kernels.Tests.Ilgpu;
 
 /// <summary>
-/// The accelerators that tests run on: ILGPU's debugging CPU everywhere, and the first OpenCL and CUDA devices where there are any.
-/// Each is opened once. PoCL runs our kernels but does not report the generic address space that ILGPU asks for: tests say it for it.
+/// The accelerators that tests run on: ILGPU's debugging CPU everywhere, and the first OpenCL and CUDA devices where there are any,
+/// PoCL among them. Each is opened once.
 /// </summary>
-public static partial class Accelerators
+public static class Accelerators
 {
     public const string Debugger = "ilgpu-cpu";
 
     private static readonly Dictionary<string, IComputeBackend> Opened = [];
 
-    /// <summary>Before there are threads that might read it: the C library's environment, for .NET's own copy is not what PoCL sees.</summary>
+    /// <summary>Before there are threads that might read the environment, which this changes.</summary>
     [ModuleInitializer]
-    internal static void PreparePocl()
+    internal static void AskForPocl()
     {
-        if (OperatingSystem.IsLinux())
-            SetEnvironment("POCL_EXTRA_BUILD_FLAGS", "-D__generic=__global", 1);
+        Environment.SetEnvironmentVariable(PoclDevices.Variable, "1");
+        RuntimeHelpers.RunClassConstructor(typeof(IlgpuDevices).TypeHandle);
     }
 
     public static TheoryData<string> Ids => [Debugger, "opencl", "cuda"];
@@ -35,7 +32,7 @@ public static partial class Accelerators
                 return backend;
             try
             {
-                return Opened[id] = IlgpuDevices.Open(id, SpeakForPocl);
+                return Opened[id] = IlgpuDevices.Open(id);
             }
             catch (ArgumentException absent)
             {
@@ -44,13 +41,4 @@ public static partial class Accelerators
             }
         }
     }
-
-    private static void SpeakForPocl(Device device)
-    {
-        if (device is CLDevice { PlatformName: "Portable Computing Language" } pocl)
-            typeof(CLCapabilityContext).GetProperty(nameof(CLCapabilityContext.GenericAddressSpace))!.GetSetMethod(nonPublic: true)!.Invoke(pocl.Capabilities, [true]);
-    }
-
-    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int SetEnvironment(string name, string value, int overwrite);
 }

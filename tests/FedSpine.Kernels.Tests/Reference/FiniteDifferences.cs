@@ -21,4 +21,8 @@ public static class FiniteDifferences
 
         return gradient;
     }
+
+    /// <summary>The largest difference of <paramref name="gradient"/> from that.</summary>
+    public static double Error(double[] gradient, Func<double[], double[]> f, double[] x, double[] dy) =>
+        Gradient(f, x, dy).Zip(gradient, (a, b) => Math.Abs(a - b)).DefaultIfEmpty().Max();
 }
