@@ -7,6 +7,15 @@ namespace FedSpine.Kernels.Ilgpu;
 /// <param name="Problem">Why it cannot be used; null where it can.</param>
 public sealed record IlgpuDevice(string Id, string Name, long MemoryBytes, string? Problem)
 {
+    /// <summary>CUDA's compute capability, "8.6"; null on other devices.</summary>
+    public string? ComputeCapability { get; init; }
+
+    /// <summary>Whether products in TF32 and BF16 can be asked for.</summary>
+    public bool HasTensorProducts { get; init; }
+
+    /// <summary>The cuBLAS library that loads here, on CUDA devices; null where none does.</summary>
+    public string? BlasLibrary { get; init; }
+
     /// <summary>Runs kernels step by step on the host: for looking at them, not for models.</summary>
     public bool IsDebugger => Id == "ilgpu-cpu";
 }

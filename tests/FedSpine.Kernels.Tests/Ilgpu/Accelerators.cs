@@ -45,6 +45,13 @@ public static partial class Accelerators
         }
     }
 
+    /// <summary>A backend of its own, with these options (emulated where the device is not CUDA), or a skipped test where there is no such device.</summary>
+    internal static IlgpuBackend Open(string id, IlgpuOptions options)
+    {
+        Open(id);
+        return (IlgpuBackend)IlgpuDevices.Open(id, SpeakForPocl, options, emulated: id != "cuda");
+    }
+
     private static void SpeakForPocl(Device device)
     {
         if (device is CLDevice { PlatformName: "Portable Computing Language" } pocl)
