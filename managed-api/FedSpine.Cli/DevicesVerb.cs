@@ -69,8 +69,12 @@ internal sealed class DevicesVerb(Terminal terminal) : IVerb
         string memory = device.MemoryBytes > 0 ? $", {Units.Bytes(device.MemoryBytes)}" : "";
         string use = device.Problem is { } problem ? $"not usable: {problem}" : $"weights in {string.Join(", ", Weights(device, host))}{(device.IsDebugger ? "; a debugger for kernels, too slow for models" : "")}";
         string rates = peak is { } p ? $"; {Units.Significant(p.FlopsPerSecond / 1e9)} GFLOP/s, copies at {Units.Significant(p.BytesPerSecond / 1e9)} GB/s" : "";
-        return $"{device.Id,-10} {device.Name}{memory}; {use}{rates}";
+        return $"{device.Id,-10} {device.Name}{memory}; {use}{Products(device)}{rates}";
     }
+
+    /// <summary>What --matmul and --blas can be on a CUDA device.</summary>
+    private static string Products(IlgpuDevice device) => device.ComputeCapability is not { } capability ? ""
+        : $"; compute capability {capability}, {(device.HasTensorProducts ? "--matmul tf32 and bf16 on tensor cores" : "no --matmul but float32")}, {(device.BlasLibrary is { } library ? $"--blas through {library}" : "no cuBLAS library")}";
 
     private static JsonObject ToJson(IlgpuDevice device, IComputeBackend host, MachinePeak? peak) => new()
     {
@@ -80,6 +84,9 @@ internal sealed class DevicesVerb(Terminal terminal) : IVerb
         ["usable"] = device.Problem is null,
         ["problem"] = device.Problem,
         ["weights"] = new JsonArray([.. Weights(device, host).Select(w => (JsonNode)w)]),
+        ["computeCapability"] = device.ComputeCapability,
+        ["tensorProducts"] = device.HasTensorProducts,
+        ["blasLibrary"] = device.BlasLibrary,
         ["flopsPerSecond"] = peak?.FlopsPerSecond,
         ["copyBytesPerSecond"] = peak?.BytesPerSecond,
     };
