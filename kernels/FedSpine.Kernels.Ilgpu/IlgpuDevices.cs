@@ -76,7 +76,7 @@ public static class IlgpuDevices
             var backend = new IlgpuBackend(context, found, options, emulated);
             if (options.Blas)
                 backend.UseBlas();
-            if (found is not CPUDevice) // where a kernel would be compiled for longer than it runs
+            if (found is not CPUDevice && !emulated) // where a kernel would be compiled for longer than it runs
                 backend.LoadKernels();
             if (options.Precision != MatMulPrecision.Float32)
                 backend.CheckTensorProducts();

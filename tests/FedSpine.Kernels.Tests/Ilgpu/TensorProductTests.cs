@@ -27,7 +27,7 @@ public sealed class TensorProductTests
         }
     }
 
-    /// <summary>What the debugger, which takes a second a case, is given: every layout, weight and way of loading, edges, tails, batches.</summary>
+    /// <summary>What the debugger, which takes seconds a case, is given: every layout, weight and way of loading, edges, tails, batches.</summary>
     private static readonly OperatorCase[] Few =
     [
         new MatMulCase(MatMulLayout.NN, 9, 65, 33, Batch: 2, Pad: 3, Alpha: 0.5f),
@@ -45,9 +45,14 @@ public sealed class TensorProductTests
     public void MatchesReference(string id, MatMulPrecision precision)
     {
         var backend = Open(id, precision);
-        OperatorCase[] cases = id == Accelerators.Debugger ? Few
-            : [.. Few, .. new MatMulOperatorTests().Cases, .. new LinearOperatorTests().Cases, .. new WeightLinearTests().Cases, .. new LinearOperatorTests().LargeCases];
-        foreach (var operatorCase in cases)
+        HostOperatorTests[] suites = [new MatMulOperatorTests(), new LinearOperatorTests(), new WeightLinearTests()];
+        var cases = id switch
+        {
+            Accelerators.Debugger => [],
+            "opencl" => suites.SelectMany(s => s.Cases).Where((_, i) => i % 5 == 0),
+            _ => suites.SelectMany(s => s.Cases.Concat(s.LargeCases)),
+        };
+        foreach (var operatorCase in Few.Concat(cases))
             operatorCase.Check(backend, Tolerance(precision));
     }
 
@@ -55,14 +60,14 @@ public sealed class TensorProductTests
     public void RepeatsBitForBit(string id, MatMulPrecision precision)
     {
         var backend = Open(id, precision);
-        Assert.Equal(Few[0].Bits(backend), Few[0].Bits(backend));
+        Assert.Equal(Few[4].Bits(backend), Few[4].Bits(backend));
     }
 
     /// <summary>Whole numbers up to 128 are exact in bfloat16, their products and sums in float32: not one bit may differ from the portable kernel's.</summary>
     [Theory, MemberData(nameof(Backends))]
     public void WholeNumbersAreExact(string id, MatMulPrecision precision)
     {
-        const int M = 70, N = 67, K = 72;
+        const int M = 34, N = 33, K = 72;
         float[] a = Whole(M * K, 1), b = Whole(N * K, 2);
         var expected = new double[M * N];
         var shape = new MatMulShape(MatMulLayout.NT, M, N, K);
