@@ -32,6 +32,8 @@ public sealed partial class IlgpuBackend
     private void Load<TWeight>() where TWeight : struct, IWeightReader
     {
         MatMulLauncher<TWeight>();
+        if (Precision != MatMulPrecision.Float32)
+            TensorMatMulLauncherOf<TWeight>();
         LinearRowsLauncher<TWeight>();
         EmbeddingForwardLauncher<TWeight>();
         foreach (var axis in Enum.GetValues<MatrixAxis>())

@@ -68,7 +68,19 @@ public sealed partial class IlgpuBackend
         Multiply<ReadF32>(View(c), View(a), weight, default, default, default, arguments, shape.Batch);
     }
 
+    /// <summary>The way that was chosen when the device was opened.</summary>
     private void Multiply<TWeight>(FloatView c, FloatView a, DeviceWeight b, DeviceSpan<float> tailA, DeviceSpan<float> tailB, DeviceSpan<float> bias,
+        in MatMulArguments arguments, int batch) where TWeight : struct, IWeightReader
+    {
+        if (Precision != MatMulPrecision.Float32)
+            MultiplyTensor<TWeight>(c, a, b, tailA, tailB, bias, arguments, batch);
+        else if (_gemm is not null && typeof(TWeight) == typeof(ReadF32))
+            MultiplyBlas(c, a, b, tailA, tailB, bias, arguments, batch);
+        else
+            MultiplyPortable<TWeight>(c, a, b, tailA, tailB, bias, arguments, batch);
+    }
+
+    private void MultiplyPortable<TWeight>(FloatView c, FloatView a, DeviceWeight b, DeviceSpan<float> tailA, DeviceSpan<float> tailB, DeviceSpan<float> bias,
         MatMulArguments arguments, int batch) where TWeight : struct, IWeightReader
     {
         arguments.Side = _group >= 256 ? 16 : _group >= 64 ? 8 : 4;

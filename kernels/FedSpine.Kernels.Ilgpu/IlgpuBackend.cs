@@ -31,8 +31,11 @@ public sealed partial class IlgpuBackend : IComputeBackend
     private readonly int _attentionGroup; // fewer: a row of attention has only so many keys and features
 
     /// <summary>A backend on one device. It owns <paramref name="context"/> from here on.</summary>
-    internal IlgpuBackend(Context context, Device device)
+    /// <param name="emulated">Products of lesser precision without tensor cores, and far slower: for tests.</param>
+    internal IlgpuBackend(Context context, Device device, IlgpuOptions? options = null, bool emulated = false)
     {
+        Precision = (options ?? IlgpuOptions.Default).Precision;
+        _emulated = emulated;
         _context = context;
         _accelerator = device.CreateAccelerator(context);
         _group = 1 << int.Log2(Math.Min(MaxGroup, _accelerator.MaxNumThreadsPerGroup));
@@ -41,7 +44,10 @@ public sealed partial class IlgpuBackend : IComputeBackend
         _scratch = new IlgpuArena(this, 2 * NormParts * sizeof(float));
     }
 
-    public string Name => $"{(_accelerator.AcceleratorType == AcceleratorType.CPU ? "ILGPU" : _accelerator.AcceleratorType)} {_accelerator.Name}";
+    public string Name => $"{(_accelerator.AcceleratorType == AcceleratorType.CPU ? "ILGPU" : _accelerator.AcceleratorType)} {_accelerator.Name}{Products}";
+
+    /// <summary>How products are computed, where it is not the default.</summary>
+    private string Products => Precision != MatMulPrecision.Float32 ? $", {Precision.Label()} products" : _gemm is not null ? ", cuBLAS products" : "";
 
     public bool Supports(Operator op, Type type) => type == typeof(float);
 
@@ -77,6 +83,7 @@ public sealed partial class IlgpuBackend : IComputeBackend
     public void Dispose()
     {
         _ring.Dispose();
+        _blas?.Dispose();
         _scratch.Dispose();
         _accelerator.Dispose();
         _context.Dispose();

@@ -17,6 +17,9 @@ public static class IlgpuDevices
 {
     internal const string Debugger = "ilgpu-cpu";
 
+    /// <summary>CUDA's compute capability from which bf16 and tf32 can be multiplied.</summary>
+    private const int LeastTensorMajor = 8;
+
     private static readonly Lock DriverStart = new();
 
     static IlgpuDevices()
@@ -73,9 +76,16 @@ public static class IlgpuDevices
     }
 
     /// <summary>A backend on the device named; ":0" may be left out.</summary>
+    /// <param name="options">How products are computed; null: as on the host.</param>
     /// <param name="compile">Compiles every kernel now, in seconds, so that none is compiled within a step; false: each when it is first called.</param>
-    /// <exception cref="ArgumentException">There is no such device, or it lacks a feature: the message says which, and what there is.</exception>
-    public static IComputeBackend Open(string id, bool compile = true)
+    /// <exception cref="ArgumentException">
+    /// There is no such device, or it lacks a feature that is needed or asked for, or its tensor cores fail the check against the portable
+    /// kernel: the message says which, and what there is.
+    /// </exception>
+    public static IComputeBackend Open(string id, IlgpuOptions? options = null, bool compile = true) => Open(id, options ?? IlgpuOptions.Default, compile, emulated: false);
+
+    /// <param name="emulated">Lesser precisions without tensor cores: for tests.</param>
+    internal static IComputeBackend Open(string id, IlgpuOptions options, bool compile, bool emulated)
     {
         var context = CreateContext(FullId(id));
         string name = id;
@@ -84,9 +94,15 @@ public static class IlgpuDevices
         {
             var found = Find(context, id);
             name = found.Name;
-            backend = new IlgpuBackend(context, found);
-            if (compile && found is not CPUDevice) // where a kernel would be compiled for longer than it runs
+            if (!emulated && Refusal(found.Name, Capability(found), options) is { } refusal)
+                throw new ArgumentException(refusal);
+            backend = new IlgpuBackend(context, found, options, emulated);
+            if (options.Blas)
+                backend.UseBlas();
+            if (compile && !emulated && found is not CPUDevice) // where a kernel would be compiled for longer than it runs
                 backend.LoadKernels();
+            if (options.Precision != MatMulPrecision.Float32)
+                backend.CheckTensorProducts();
             return backend;
         }
         catch (Exception failure)
@@ -145,7 +161,12 @@ public static class IlgpuDevices
     private static IReadOnlyList<IlgpuDevice> Describe(Context context) =>
     [
         .. Identify(context).Select(d => new IlgpuDevice(d.Id, d.Device.Name, d.Device is CPUDevice ? 0 : d.Device.MemorySize, Problem(d.Device),
-            d.Device is CudaDevice or CLDevice { DeviceType: CLDeviceType.CL_DEVICE_TYPE_GPU })),
+            d.Device is CudaDevice or CLDevice { DeviceType: CLDeviceType.CL_DEVICE_TYPE_GPU })
+        {
+            ComputeCapability = Capability(d.Device) is { } capability ? FormattableString.Invariant($"{capability.Major}.{capability.Minor}") : null,
+            HasTensorProducts = Capability(d.Device) is { Major: >= LeastTensorMajor },
+            BlasLibrary = d.Device is CudaDevice ? FindBlas() : null,
+        }),
     ];
 
     private static IEnumerable<(string Id, Device Device)> Identify(Context context)
@@ -160,6 +181,37 @@ public static class IlgpuDevices
                 _ => Debugger,
             }, device);
         }
+    }
+
+    private static (int Major, int Minor)? Capability(Device device) => device is CudaDevice { Architecture: { } architecture } ? (architecture.Major, architecture.Minor) : null;
+
+    /// <summary>Why a device cannot be opened with these options; null where it can.</summary>
+    /// <param name="capability">CUDA's compute capability; null on other devices.</param>
+    internal static string? Refusal(string name, (int Major, int Minor)? capability, IlgpuOptions options) => options switch
+    {
+        { Blas: true, Precision: not MatMulPrecision.Float32 } => $"cuBLAS computes float32 products: give --blas or --matmul {options.Precision.Label()}, not both",
+        { Blas: true } when capability is null => $"{name} is no CUDA device: cuBLAS (--blas) does not run there",
+        { Precision: MatMulPrecision.Float32 } => null,
+        _ when capability is null => $"{name} is no CUDA device: {options.Precision.Label()} products need one with tensor cores, of compute capability {LeastTensorMajor}.0 or later; use --matmul float32",
+        _ when capability.Value.Major < LeastTensorMajor => FormattableString.Invariant(
+            $"{name} has compute capability {capability.Value.Major}.{capability.Value.Minor}: {options.Precision.Label()} products need {LeastTensorMajor}.0 or later; use --matmul float32"),
+        _ => null,
+    };
+
+    /// <summary>The newest cuBLAS that ILGPU can bind and the system loads; null: none.</summary>
+    private static string? FindBlas()
+    {
+        foreach (int version in new[] { 12, 11, 10 })
+        {
+            string library = OperatingSystem.IsWindows() ? $"cublas64_{version}.dll" : $"libcublas.so.{version}";
+            if (NativeLibrary.TryLoad(library, out nint handle))
+            {
+                NativeLibrary.Free(handle);
+                return library;
+            }
+        }
+
+        return null;
     }
 
     private static string? Problem(Device device) => device is CLDevice { Capabilities.GenericAddressSpace: false }

@@ -19,13 +19,19 @@ internal sealed partial class CommonOptions
 
     public Option<string?> Device { get; } = OptionKinds.Text("--device", "host|cuda[:i]|opencl[:i]|ilgpu-cpu", "where to compute (default: the first CUDA GPU, else the first OpenCL GPU, else host, the processor); fedspine devices lists what is there");
 
+    public Option<MatMulPrecision?> MatMul { get; } = OptionKinds.Choice("--matmul",
+        "what the inputs of matrix products are rounded to on a CUDA device of compute capability 8.0 or later, for its tensor cores: results then differ from the host's in the third (bf16) or fourth digit; sums, weights and everything kept stay as they are (default: float32, not rounded)",
+        [.. Enum.GetValues<MatMulPrecision>().Select(p => (p.Label(), p))]);
+
+    public Option<bool> Blas { get; } = OptionKinds.Flag("--blas", "float32 products through cuBLAS on a CUDA device; its library, version 10 to 12, must be installed");
+
     public Option<int?> Threads { get; } = OptionKinds.Integer("--threads", "N", "worker threads; results do not depend on it (default: one per core)");
 
     public Option<bool> Json { get; } = OptionKinds.Flag("--json", "print the result as one JSON object, and nothing else, on standard output");
 
     public Option<bool> Verbose { get; } = OptionKinds.Flag("--verbose", "print the stack trace of a failure");
 
-    public IEnumerable<Option> All => [Device, Threads, Json, Verbose];
+    public IEnumerable<Option> All => [Device, MatMul, Blas, Threads, Json, Verbose];
 
     /// <summary>Finds the device to compute on when nobody says: its id; null for the host. Tests pass their own.</summary>
     public Func<string?> FindDefault { get; set; } = IlgpuDevices.Default;
@@ -33,15 +39,21 @@ internal sealed partial class CommonOptions
     /// <summary>Where to say what the user should know and did not ask for; never standard output.</summary>
     public Action<string> Tell { get; set; } = _ => { };
 
-    /// <exception cref="InputException">A device that is not here or cannot be used, or an impossible number of threads.</exception>
+    /// <exception cref="InputException">A device that is not here or cannot be used, products that it cannot have, or an impossible number of threads.</exception>
     public void Check(ParseResult parsed)
     {
         if (parsed.GetValue(Threads) is { } threads && threads is < 1 or > MostThreads)
             throw new InputException($"--threads {parsed.GetValue(Threads)}: expected 1 to {MostThreads}");
         if (parsed.GetValue(Device) is not { } device || device == Host)
+        {
+            if (Products(parsed) != IlgpuOptions.Default) // else nobody need look for devices yet
+                RequireProducts(parsed, parsed.GetValue(Device) ?? FindDefault() ?? Host);
             return;
+        }
+
         if (!DeviceName().IsMatch(device))
             throw new InputException($"--device {device}: expected {Device.HelpName}");
+        RequireProducts(parsed, device);
         Try($"--device {device}", () => IlgpuDevices.Require(device));
     }
 
@@ -73,11 +85,25 @@ internal sealed partial class CommonOptions
 
     /// <summary>The backend on a device, with --threads on the host.</summary>
     /// <exception cref="InputException">There is no such device here, or it cannot be used.</exception>
-    public IComputeBackend Open(ParseResult parsed, string device) => OpenAccelerator(device) ?? HostBackend.Create(ThreadCount(parsed));
+    public IComputeBackend Open(ParseResult parsed, string device) => OpenAccelerator(parsed, device) ?? HostBackend.Create(ThreadCount(parsed));
 
     /// <summary>An accelerator by its id; null for the host.</summary>
     /// <exception cref="InputException">There is no such device here, or it cannot be used.</exception>
-    public static IComputeBackend? OpenAccelerator(string device) => device == Host ? null : Try($"--device {device}", () => IlgpuDevices.Open(device));
+    public IComputeBackend? OpenAccelerator(ParseResult parsed, string device)
+    {
+        RequireProducts(parsed, device);
+        return device == Host ? null : Try($"--device {device}", () => IlgpuDevices.Open(device, Products(parsed)));
+    }
+
+    /// <summary>How an accelerator computes matrix products.</summary>
+    private IlgpuOptions Products(ParseResult parsed) => new() { Precision = parsed.GetValue(MatMul) ?? MatMulPrecision.Float32, Blas = parsed.GetValue(Blas) };
+
+    /// <exception cref="InputException">--matmul or --blas where the device is not CUDA.</exception>
+    private void RequireProducts(ParseResult parsed, string device)
+    {
+        if (Products(parsed) is var products && products != IlgpuOptions.Default && !device.StartsWith("cuda", StringComparison.Ordinal))
+            throw new InputException($"{(products.Blas ? "--blas" : $"--matmul {products.Precision.Label()}")} needs --device cuda, not {device}");
+    }
 
     /// <summary>0: one per core.</summary>
     public int ThreadCount(ParseResult parsed) => parsed.GetValue(Threads) ?? 0;

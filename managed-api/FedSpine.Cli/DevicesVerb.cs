@@ -88,8 +88,12 @@ internal sealed class DevicesVerb(Terminal terminal) : IVerb
         string memory = device.MemoryBytes > 0 ? $", {Units.Bytes(device.MemoryBytes)}" : "";
         string use = device.Problem is { } problem ? $"not usable: {problem}" : $"weights in {string.Join(", ", row.Weights)}{(device.IsDebugger ? "; a debugger for kernels, too slow for models" : "")}";
         string rates = row.Peak is { } p ? $"; {Units.Significant(p.FlopsPerSecond / 1e9)} GFLOP/s, copies at {Units.Significant(p.BytesPerSecond / 1e9)} GB/s" : "";
-        return $"{(row.IsDefault ? "*" : " ")} {device.Id,-10} {device.Name}{memory}; {use}{rates}{(row.IsDefault ? "; the default" : "")}";
+        return $"{(row.IsDefault ? "*" : " ")} {device.Id,-10} {device.Name}{memory}; {use}{Products(device)}{rates}{(row.IsDefault ? "; the default" : "")}";
     }
+
+    /// <summary>What --matmul and --blas can be on a CUDA device.</summary>
+    private static string Products(IlgpuDevice device) => device.ComputeCapability is not { } capability ? ""
+        : $"; compute capability {capability}, {(device.HasTensorProducts ? "--matmul tf32 and bf16 on tensor cores" : "no --matmul but float32")}, {(device.BlasLibrary is { } library ? $"--blas through {library}" : "no cuBLAS library")}";
 
     private static JsonObject ToJson(Row row) => new()
     {
@@ -100,6 +104,9 @@ internal sealed class DevicesVerb(Terminal terminal) : IVerb
         ["usable"] = row.Device.Problem is null,
         ["problem"] = row.Device.Problem,
         ["weights"] = new JsonArray([.. row.Weights.Select(w => (JsonNode)w)]),
+        ["computeCapability"] = row.Device.ComputeCapability,
+        ["tensorProducts"] = row.Device.HasTensorProducts,
+        ["blasLibrary"] = row.Device.BlasLibrary,
         ["flopsPerSecond"] = row.Peak?.FlopsPerSecond,
         ["copyBytesPerSecond"] = row.Peak?.BytesPerSecond,
     };

@@ -8,7 +8,8 @@ namespace FedSpine.Kernels.Tests;
 /// The buffers of one operator call. Each lies between guard words, at an address that is no multiple of a vector.
 /// <see cref="Verify"/> compares the outputs with what was expected, and sees that inputs and guards are untouched.
 /// </summary>
-public sealed class Sandbox(IComputeBackend backend) : IDisposable
+/// <param name="leastTolerance">Of outputs, relative to the largest or to 1: where the backend computes with less than float32.</param>
+public sealed class Sandbox(IComputeBackend backend, double leastTolerance = 0) : IDisposable
 {
     private const int Guard = 37;
     private const float GuardValue = -7.25e8f;
@@ -47,7 +48,7 @@ public sealed class Sandbox(IComputeBackend backend) : IDisposable
             Array.Fill(initial, float.NaN);
         }
 
-        return Add(name, initial, expected, tolerance, floor);
+        return Add(name, initial, expected, Math.Max(tolerance, leastTolerance), leastTolerance > 0 ? Math.Max(floor, 1) : floor);
     }
 
     /// <summary>A buffer that the operator may use as it likes.</summary>

@@ -33,12 +33,12 @@ internal static class DeviceCommand
 
     public static int Run(IEnumerable<string> arguments)
     {
-        var options = new CommandOptions(arguments, ["--device", "--only", "--rounds"], ["--json", "--tiny", "--cases"]);
+        var options = new CommandOptions(arguments, ["--device", "--matmul", "--only", "--rounds"], ["--blas", "--json", "--tiny", "--cases"]);
         string device = options.Text("--device") ?? "host";
         int rounds = options.Integer("--rounds", 10, 1, 1000);
         bool json = options.Has("--json");
         var output = json ? Console.Error : Console.Out;
-        using var backend = Open(device);
+        using var backend = Open(device, new IlgpuOptions { Precision = Precision(options.Text("--matmul") ?? "float32"), Blas = options.Has("--blas") });
         var peak = MachinePeak.Measure(backend);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{device}: {backend.Name}; {peak.FlopsPerSecond / 1e9:f1} GFLOP/s (float32 product of {peak.ProductSize}), {peak.BytesPerSecond / 1e9:f1} GB/s (copy of {peak.CopyBytes >> 10} KiB)"));
@@ -98,16 +98,29 @@ internal static class DeviceCommand
     private static Shapes Tiny => new(OperatorWorkloads.Tiny, [("tiny", 2, 8)], ["tiny"]);
 
     /// <exception cref="InputException">No such device here.</exception>
-    private static IComputeBackend Open(string device)
+    private static IComputeBackend Open(string device, IlgpuOptions products)
     {
         try
         {
-            return device == "host" ? HostBackend.Create() : IlgpuDevices.Open(device);
+            if (device != "host")
+                return IlgpuDevices.Open(device, products);
+            return products == IlgpuOptions.Default ? HostBackend.Create() : throw new ArgumentException("--matmul and --blas need --device cuda");
         }
         catch (ArgumentException absent)
         {
             throw new InputException($"--device {device}: {absent.Message}");
         }
+    }
+
+    private static MatMulPrecision Precision(string name)
+    {
+        foreach (var precision in Enum.GetValues<MatMulPrecision>())
+        {
+            if (precision.Label() == name)
+                return precision;
+        }
+
+        throw new InputException($"--matmul {name}: expected float32, tf32 or bf16");
     }
 
     /// <summary>Median of rounds; a round repeats short calls until it takes a millisecond, so that launches overlap as they do in a step.</summary>

@@ -20,6 +20,26 @@ public sealed class DevicesVerbTests(SmallDecoder decoder) : IClassFixture<Small
     }
 
     [Fact]
+    public void Only_cuda_devices_have_products_on_tensor_cores()
+    {
+        var devices = JsonNode.Parse(Run("devices", "--json").Out)!["devices"]!.AsArray();
+        Assert.All(devices, d => Assert.Equal(((string)d!["device"]!).StartsWith("cuda"), d["computeCapability"] is not null));
+        Assert.All(devices, d => Assert.True(!(bool)d!["tensorProducts"]! || double.Parse((string)d["computeCapability"]!, System.Globalization.CultureInfo.InvariantCulture) >= 8));
+    }
+
+    [Theory]
+    [InlineData("--matmul bf16 needs --device cuda, not host", "--matmul", "bf16")]
+    [InlineData("--matmul tf32 needs --device cuda, not ilgpu-cpu", "--matmul", "tf32", "--device", "ilgpu-cpu")]
+    [InlineData("--blas needs --device cuda, not host", "--blas")]
+    [InlineData("--matmul fp16: expected float32 or tf32 or bf16", "--matmul", "fp16")]
+    public void Products_that_a_device_cannot_have_are_refused_before_any_work(string message, params string[] options)
+    {
+        var run = Run(["evaluate", "--model", "nowhere", "--data", "nowhere.txt", "--task", "causal-lm", .. options]);
+        Assert.Equal(2, run.Code);
+        Assert.Contains(message, run.Line);
+    }
+
+    [Fact]
     public void Rates_are_measured_unless_that_is_not_wanted()
     {
         var devices = JsonNode.Parse(Run("devices", "--json").Out)!["devices"]!.AsArray();

@@ -41,4 +41,11 @@ public static class Accelerators
             }
         }
     }
+
+    /// <summary>A backend of its own, with these options (emulated where the device is not CUDA), or a skipped test where there is no such device.</summary>
+    internal static IlgpuBackend Open(string id, IlgpuOptions options)
+    {
+        Open(id);
+        return (IlgpuBackend)IlgpuDevices.Open(id, options, compile: true, emulated: id != "cuda");
+    }
 }

@@ -75,7 +75,7 @@ public sealed class OfflineCompilationTests
         }
     }
 
-    private static CompiledKernel Compile(Backend backend, MethodInfo kernel)
+    internal static CompiledKernel Compile(Backend backend, MethodInfo kernel)
     {
         try
         {
