@@ -1,4 +1,5 @@
 using FedSpine.Kernels.Memory;
+using ILGPU.Runtime;
 
 namespace FedSpine.Kernels.Ilgpu;
 
@@ -29,16 +30,23 @@ public sealed partial class IlgpuBackend
     /// both inputs to a unit u (2^-8 for bf16, 2^-11 for tf32) allows: (2.05 u + 1e-5) times the sum of |a| |b|, plus 1e-6.
     /// </summary>
     /// <param name="share">Of the tolerance; a test gives 0 to see the check fail.</param>
-    /// <exception cref="ArgumentException">One differs by more: the message says which, where and by how much.</exception>
+    /// <exception cref="ArgumentException">One differs by more, or cannot be computed: the message says which, where and by how much.</exception>
     internal void CheckTensorProducts(double share = 1)
     {
         foreach (var check in TensorChecks)
         {
-            switch (check.Type)
+            try
             {
-                case WeightType.F32: Check<ReadF32>(check, share); break;
-                case WeightType.BF16: Check<ReadBF16>(check, share); break;
-                default: Check<ReadQ8>(check, share); break;
+                switch (check.Type)
+                {
+                    case WeightType.F32: Check<ReadF32>(check, share); break;
+                    case WeightType.BF16: Check<ReadBF16>(check, share); break;
+                    default: Check<ReadQ8>(check, share); break;
+                }
+            }
+            catch (AcceleratorException failed)
+            {
+                throw new ArgumentException($"the {Precision.Label()} products of {_accelerator.Name} fail: {check}: {failed.Message.ReplaceLineEndings(" ")}; use --matmul float32", failed);
             }
         }
     }

@@ -43,6 +43,7 @@ public sealed partial class TensorCompilationTests(ITestOutputHelper output)
                 "ldmatrix.sync.aligned.m8n8.x4.shared.b16", "cp.async.ca.shared.global", "cp.async.cg.shared.global", TensorPtx.Wait, "bar.sync",
             ];
             Assert.All(mustHave, s => Assert.Contains(s, text));
+            Assert.Matches(@"cp\.async\.wait_all;\s+bar\.sync\s+0;", text); // a thread's copies are done before the others are told
             Assert.DoesNotContain(".extern .func", text);
             Assert.DoesNotContain(".local", text); // sums and fragments are registers
             Assert.DoesNotContain(".f64", text);

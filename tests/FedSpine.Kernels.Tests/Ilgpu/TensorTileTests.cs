@@ -118,6 +118,18 @@ public sealed class TensorTileTests
         }
     }
 
+    /// <summary>The even k is the lower half, as it lies in a row of bfloat16 that is copied unchanged.</summary>
+    [Fact]
+    public void PairsAreStoredAsTheyLieInMemory()
+    {
+        var shared = new byte[TensorTile.SharedWords * 4];
+        var warp = new PtxWarp(shared, [], TensorPtx.SharedName, SharedAddress);
+        warp.Run(TensorPtx.Begin);
+        warp.Run(TensorPtx.StoreBF16, Lanes(lane => lane), Lanes(_ => BitConverter.SingleToInt32Bits(1)), Lanes(_ => BitConverter.SingleToInt32Bits(2.001f)));
+        Assert.All(MemoryMarshal.Cast<byte, uint>(shared)[..32].ToArray(), word => Assert.Equal(0x40003F80u, word));
+        Assert.Equal(0x40003F80u, FormatBF16.Pack(1, 2.001f));
+    }
+
     /// <summary>Eight rows of 16 bytes, as ldmatrix reads them, meet each of the 32 banks once; so do the pairs of sums of half a warp.</summary>
     [Fact]
     public void SharedMemoryIsReadWithoutConflicts()
