@@ -56,7 +56,7 @@ internal sealed class ModelPass : IDisposable
         _headRows = new int[maxB * maxT];
         _headTargets = new int[maxB * maxT];
         _headLengths = new int[maxB];
-        _staged = new int[2 * maxB + 5 * maxB * maxT];
+        _staged = new int[2 * Aligned(maxB) + 5 * Aligned(maxB * maxT)];
         _losses = new float[maxB * maxT];
     }
 
@@ -196,7 +196,7 @@ internal sealed class ModelPass : IDisposable
             _headLengths[b] = Math.Min(batch.Lengths[b], 1);
 
         int length = 0;
-        var staged = workspace.Rent<int>(c.Rows + types + positions + (c.NarrowsLast ? 2 : 1) * c.B + 2 * c.HeadRowCount);
+        var staged = workspace.Rent<int>(Aligned(c.Rows) + Aligned(types) + Aligned(positions) + (c.NarrowsLast ? 2 : 1) * Aligned(c.B) + 2 * Aligned(c.HeadRowCount));
         c.Ids = Stage(_ids, c.Rows);
         c.Types = Stage(_types, types);
         c.Positions = Stage(_positions, positions);
@@ -215,10 +215,13 @@ internal sealed class ModelPass : IDisposable
         {
             values.AsSpan(0, count).CopyTo(_staged.AsSpan(length));
             var part = staged.Slice(length, count);
-            length += count;
+            length += Aligned(count);
             return part;
         }
     }
+
+    /// <summary>Integers up to where the next part may begin.</summary>
+    private static int Aligned(int count) => checked((int)(Arena.Align((long)count * sizeof(int)) / sizeof(int)));
 
     /// <summary>Ids, types and positions of the batch's sequences, row by row.</summary>
     private void Pack(Batch batch)

@@ -26,7 +26,14 @@ public readonly record struct StepCost(long Flops, long ActivationBytes, long Mo
         using var pass = new ModelPass(model, B, T) { Recompute = recompute };
         var workspace = Workspace.Record();
         pass.Train(backend, workspace, TypicalBatch(spec, B, T), 1, dropout, 0, null);
-        return new StepCost(backend.Flops + 16L * model.TrainableValues.Length, workspace.Plan().Bytes, model.Bytes);
+        long flops = backend.Flops + 16L * model.TrainableValues.Length;
+        if (spec.Head != ModelHead.SequenceClassification)
+        {
+            workspace = Workspace.Record(); // memory is planned for a target at every position, as a trainer plans it
+            pass.Train(backend, workspace, Batch.Full(B, T), 1, dropout, 0, null);
+        }
+
+        return new StepCost(flops, workspace.Plan().Bytes, model.Bytes);
     }
 
     /// <summary>One forward pass over a batch (B, T), with the logits of every position (language models).</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using FedSpine.Federated.Comparison;
+using FedSpine.Federated.Reporting;
 using FedSpine.Federated.Simulation;
 
 namespace FedSpine.Federated.Tests.Cli;
@@ -54,6 +55,25 @@ public sealed class CompareVerbTests : IDisposable
         Assert.Contains("| fed-random |", run.Out);
         Assert.Contains($"report: {Path.Combine(Out, "report.html")}", run.Out);
         Assert.Contains("fedspine and fed-random are equal", File.ReadAllText(Path.Combine(Out, "table.md"))); // the fake gives all the same
+    }
+
+    [Fact]
+    public void All_runs_compute_on_one_device_which_a_comparison_keeps()
+    {
+        string[] quick = ["--methods", "fedspine", "--seeds", "1,2", "--rounds", "2"];
+        var run = Run([.. quick, "--variant", "other:device=ilgpu-cpu", "--out", Out]);
+        Assert.Equal((2, "device: the runs of a comparison compute on one device; give it for all, or with --device"), (run.Code, run.Line));
+        Assert.False(Directory.Exists(Out));
+
+        _stopAfter = 1;
+        run = Run([.. quick, "--device", "host", "--out", Out]);
+        Assert.Equal((130, "host"), (run.Code, _simulator.Device));
+        string config = Directory.EnumerateFiles(Out, "config.json", SearchOption.AllDirectories).First();
+        File.WriteAllText(config, SimulationConfig.Write(SimulationConfig.Read(config) with { Device = "host" })); // as the simulator does
+        (_stopAfter, CliRun.DefaultDevice) = (int.MaxValue, "cuda:3"); // found since
+        using var again = new CancellationTokenSource();
+        run = CliRun.Of((options, folder, resume, compute, progress, cancel) => _simulator.Run(options, folder, resume, compute, progress, cancel), again.Token, "compare", "--resume", Out);
+        Assert.Equal((0, "host"), (run.Code, _simulator.Device));
     }
 
     [Fact]

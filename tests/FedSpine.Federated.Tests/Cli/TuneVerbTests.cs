@@ -27,6 +27,8 @@ public sealed class TuneVerbTests(SmallWorld world) : IClassFixture<SmallWorld>,
     {
         var tuned = Json(Run($"finetune --model roberta-base --data train.tsv --eval-data dev.tsv --steps 12 --lr 0.003 --json --out {Out("a")}"));
         Assert.Equal(12, (int)tuned["steps"]!);
+        Assert.Equal("host", (string?)tuned["device"]);
+        Assert.Contains("\"device\": \"host\"", File.ReadAllText(Path.Combine(Out("a"), "run/config.json")));
         string adapter = Out("a");
         Assert.All((string[])["adapter_config.json", "adapter_model.safetensors", "labels.json", "run/config.json", "run/summary.json", "run/points.jsonl", "run/report.html"],
             file => Assert.True(File.Exists(Path.Combine(adapter, file)), file));
