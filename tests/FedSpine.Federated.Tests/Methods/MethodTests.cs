@@ -23,7 +23,7 @@ public sealed class MethodTests(TinyWorld world) : IClassFixture<TinyWorld>
         Assert.Equal(target, summary.TargetSparsity);
         Assert.InRange(summary.Sparsity, target * 0.98, target * 1.02);
         var config = SimulationConfig.Read(new RunFolder(folder).Config);
-        Assert.Equal(Method.Complete(Options with { Method = name }), config);
+        Assert.Equal(Method.Complete(Options with { Method = name }) with { Device = "host" }, config);
         Assert.Equal(config, Method.Complete(config));
         Assert.Equal(method == MethodCatalog.FedSpine ? "" : $" --method {name}", RepeatCommand.For(Method.Complete(new SimulationOptions { Method = name }))["fedspine simulate".Length..]);
     }
