@@ -44,6 +44,13 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             Alpha = alpha,
             Accumulate = accumulate,
         };
+        if (shape.Batch == 1 && shape.Layout == MatMulLayout.NN && N <= MatMulBlocks<TSimd, TVector>.MaxDotsColumns && K >= MatMulBlocks<TSimd, TVector>.MinDotsK
+            && M > 2 * MatMulBlocks<TSimd, TVector>.SlabRows)
+        {
+            RunDots(product);
+            return;
+        }
+
         if (shape.Batch == 1 && transposeA && N <= TSimd.Width && M >= MatMulBlocks<TSimd, TVector>.PanelWidth)
         {
             RunTransposed(product);
@@ -109,6 +116,18 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             Accumulate = p.Accumulate,
         });
         MatMulPacking<TSimd, TVector>.Transpose(p.C, (int)p.RowC, _transposed, stride, p.M, p.N);
+    }
+
+    /// <summary>With B^T aside, for a B of few columns (dy times a LoRA's B): then both operands run along k, for dot products.</summary>
+    private void RunDots(MatMulProduct p)
+    {
+        if ((long)p.N * p.K > _transposedLength)
+            Reallocate(ref _transposed, ref _transposedLength, (long)p.N * p.K);
+        MatMulPacking<TSimd, TVector>.Transpose(_transposed, p.K, p.B, p.RowB, p.N, p.K);
+        p.B = _transposed;
+        p.RowB = 1;
+        p.ColumnB = p.K;
+        Run(p);
     }
 
     private void Run(in MatMulProduct p) => Run(p, default(NoEpilogue));

@@ -15,6 +15,9 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     where TSimd : struct, ISimd<TVector>
     where TVector : unmanaged
 {
+    /// <summary>Few columns are dot products too: in narrow tiles every element of A would be broadcast for a half-empty vector.</summary>
+    public const int MaxDotsColumns = 16, MinDotsK = 256;
+
     /// <summary>Floats of a cache line.</summary>
     private const int LineFloats = 16;
 
@@ -69,7 +72,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
             return;
         bool alongK = !p.RoomyC && typeof(TVector) != typeof(float) && p.ColumnA == 1 && p.RowB == 1 && p.K >= TSimd.Width;
         int mostRows = p.TypeB == WeightType.F32 ? 32 : 16; // a narrow weight is widened once for every four rows
-        if (alongK && (p.M <= 4 || (p.M <= mostRows && p.K >= 256)))
+        if (alongK && (p.M <= 4 || (p.K >= MinDotsK && (p.M <= mostRows || (p.N <= MaxDotsColumns && p.TypeB == WeightType.F32)))))
             p.Way = MatMulWay.Dots;
         else if (p.ColumnB == 1 && p.M <= 2 * SlabRows && p.TypeB == WeightType.F32)
             p.Way = MatMulWay.PlainB;
