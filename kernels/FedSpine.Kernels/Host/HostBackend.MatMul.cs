@@ -284,7 +284,7 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
         /// <summary>
         /// Chooses the tasks, whole slabs by whole panels, and returns their number: several per thread, so that the last one does
         /// not keep the others waiting, but none so small that claiming it shows. A wide task copies its rows of A fewer times, a tall
-        /// one uses a panel of B more often: columns are split first while tasks stay four panels wide.
+        /// one uses a panel of B more often, which counts for more: columns are split first, down to two panels, then rows, down to three slabs.
         /// </summary>
         public int Split(int threads)
         {
@@ -292,10 +292,10 @@ internal sealed unsafe partial class HostBackend<TSimd, TVector>
             int slabs = (Product.M + slabRows - 1) / slabRows, panels = (End - Start + panel - 1) / panel;
             long flops = 2L * Product.M * (End - Start) * Product.PackedDepth;
             long wanted = threads == 1 ? 1 : Math.Clamp(flops / (MatMulGrain / 4), 1, 8 * threads);
-            int tall = Math.Min(slabs, MatMulBlocks<TSimd, TVector>.BlockRows / slabRows), wide = panels;
+            int tall = Parts(slabs, Parts(slabs, MatMulBlocks<TSimd, TVector>.BlockRows / slabRows)), wide = panels;
             while ((long)Parts(slabs, tall) * Parts(panels, wide) < wanted && tall * wide > 1)
             {
-                if (wide > 4 || tall == 1)
+                if (wide > 2 || (wide > 1 && tall <= 3))
                     wide = (wide + 1) / 2;
                 else
                     tall = (tall + 1) / 2;
