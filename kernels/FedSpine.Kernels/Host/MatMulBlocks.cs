@@ -78,9 +78,12 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
             p.Way = MatMulWay.PlainB;
     }
 
-    /// <summary>A is read where it lies when few panels pass over it and its rows do not fall into the same cache sets.</summary>
+    /// <summary>
+    /// A is read where it lies when few panels pass over it and its rows do not fall into the same cache sets: two sets will do where one
+    /// panel does, of whose lines each is used up before it goes.
+    /// </summary>
     private static bool UsePlainA(in MatMulProduct p, int columns) =>
-        p.TailK == 0 && columns <= 6 * TSimd.Width && (p.ColumnA != 1 || (p.RowA * sizeof(float) & 1023) != 0);
+        p.TailK == 0 && columns <= 6 * TSimd.Width && (p.ColumnA != 1 || (p.RowA * sizeof(float) & (columns <= PanelWidth ? 4095 : 1023)) != 0);
 
     /// <summary>
     /// Packs columns [startN, endN) of B, k in [startK, endK) of the packed k, as <see cref="Compute"/> reads them.
