@@ -24,7 +24,9 @@ internal static class DecodeComparison
     public sealed record Row(string Name, int Threads, int Sequences, double TokensPerSecond, double ReadGigabytes, double MemoryGigabytes, double Ratio);
 
     /// <param name="Ratio">Necessary operations a second of the median round over OpenBLAS's best rate on 1536^3; null where it is absent.</param>
-    public sealed record PrefillRow(int Threads, int Tokens, double Seconds, double Gflops, double? OpenBlasGflops, double? Ratio);
+    /// <param name="OpenBlasGflops">OpenBLAS's best product in any round.</param>
+    /// <param name="OpenBlasMeanGflops">Its rate over a round's products, by the median round.</param>
+    public sealed record PrefillRow(int Threads, int Tokens, double Seconds, double Gflops, double? OpenBlasGflops, double? Ratio, double? OpenBlasMeanGflops, double? RatioToMean);
 
     public static int Run(IEnumerable<string> arguments)
     {
@@ -39,7 +41,7 @@ internal static class DecodeComparison
         var rows = new List<Row>();
         var prefill = new List<PrefillRow>();
         output.WriteLine(options.Has("--prefill")
-            ? $"{title + ", a prompt",-34}{"threads",8}{"tokens",8}{"seconds",9}{"GFLOP/s",9}{"OpenBLAS",9}{"ratio",7}"
+            ? $"{title + ", a prompt",-34}{"threads",8}{"tokens",8}{"seconds",9}{"GFLOP/s",9}{"OpenBLAS",9}{"ratio",7}{"its mean",9}{"ratio",7}"
             : $"{title,-34}{"threads",8}{"sequences",10}{"tokens/s",10}{"GB/s",8}{"memory",8}{"ratio",7}   (medians of {Rounds} rounds)");
         foreach (int threads in only > 0 ? [only] : Environment.ProcessorCount == 1 ? [1] : new[] { 1, 2 })
         {
@@ -49,7 +51,7 @@ internal static class DecodeComparison
             {
                 var row = MeasurePrefill(model, threads);
                 prefill.Add(row);
-                output.WriteLine($"{"",-34}{row.Threads,8}{row.Tokens,8}{row.Seconds,9:f3}{row.Gflops,9:f1}{row.OpenBlasGflops,9:f1}{row.Ratio,7:f2}");
+                output.WriteLine($"{"",-34}{row.Threads,8}{row.Tokens,8}{row.Seconds,9:f3}{row.Gflops,9:f1}{row.OpenBlasGflops,9:f1}{row.Ratio,7:f2}{row.OpenBlasMeanGflops,9:f1}{row.RatioToMean,7:f2}");
                 continue;
             }
 
@@ -108,16 +110,18 @@ internal static class DecodeComparison
         double flops = NecessaryFlops.Forward(model, 1, PrefillLength)
             - 2.0 * (PrefillLength - 1) * model.Spec.VocabularySize * model.Spec.Width;
         int rounds = flops < 2e11 ? 7 : 3;
-        double[] seconds = new double[rounds], rates = new double[rounds];
+        double[] seconds = new double[rounds], rates = new double[rounds], means = new double[rounds];
         for (int round = -1; round < rounds; round++)
         {
-            double rate = blas?.Gflops() ?? double.NaN, one = Seconds(() => decoder.Prefill(0, ids, logits), 1);
+            var (rate, mean) = blas?.Gflops() ?? (double.NaN, double.NaN);
+            double one = Seconds(() => decoder.Prefill(0, ids, logits), 1);
             if (round >= 0)
-                (seconds[round], rates[round]) = (one, rate);
+                (seconds[round], rates[round], means[round]) = (one, rate, mean);
         }
 
-        double median = Robust.Median(seconds);
-        return new PrefillRow(threads, PrefillLength, median, flops / median / 1e9, blas is null ? null : rates.Max(), blas is null ? null : flops / median / 1e9 / rates.Max());
+        double median = Robust.Median(seconds), gflops = flops / median / 1e9;
+        return blas is null ? new PrefillRow(threads, PrefillLength, median, gflops, null, null, null, null)
+            : new PrefillRow(threads, PrefillLength, median, gflops, rates.Max(), gflops / rates.Max(), Robust.Median(means), gflops / Robust.Median(means));
     }
 
     private static double Seconds(Action action, int repeats)

@@ -31,6 +31,7 @@ internal static class StepCommand
                 options.Model, options.Batch, options.Length, options.Rank, options.Threads, options.Steps, recompute = options.RecomputeName, @base = options.Base.Label(),
                 times.TrainStepSeconds, times.ForwardSeconds, memory.PeakRssBytes, times.OpenBlasGflops,
                 times.TrainFlops, times.ForwardFlops, times.TrainShareOfOpenBlas, times.ForwardShareOfOpenBlas,
+                times.OpenBlasMeanGflops, times.TrainShareOfOpenBlasMean, times.ForwardShareOfOpenBlasMean,
                 memory.ModelBytes, memory.ActivationBytes, times.AllocatedBytesPerStep, times.TaylorOverhead, times.LoraGradientOverhead, times.ProfilerOverhead,
                 pruned = pruned is null ? null : new
                 {
@@ -38,16 +39,16 @@ internal static class StepCommand
                     pruned.PeakRssBytes, pruned.ModelBytes, pruned.ActivationBytes,
                     trainStepRatio = times.PrunedTrainRatio, forwardRatio = times.PrunedForwardRatio, memoryRatio,
                 },
-                times.TrainStepSecondsOfRounds, times.ForwardSecondsOfRounds, times.OpenBlasGflopsOfRounds,
+                times.TrainStepSecondsOfRounds, times.ForwardSecondsOfRounds, times.OpenBlasGflopsOfRounds, times.OpenBlasMeanGflopsOfRounds,
             }));
             return 0;
         }
 
         Console.WriteLine($"""
             {options.Model}, B {options.Batch}, T {options.Length}, rank {options.Rank}, {options.Threads} threads, recompute {options.RecomputeName}, base {options.Base.Label()}; medians of {options.Steps} rounds
-            training step  {times.TrainStepSeconds,9:f3} s   {times.TrainFlops / 1e9,8:f1} GFLOP   {Share(times.TrainShareOfOpenBlas)}
-            forward        {times.ForwardSeconds,9:f3} s   {times.ForwardFlops / 1e9,8:f1} GFLOP   {Share(times.ForwardShareOfOpenBlas)}
-            OpenBLAS       {times.OpenBlasGflops ?? double.NaN,9:f1} GFLOP/s (1536^3)
+            training step  {times.TrainStepSeconds,9:f3} s   {times.TrainFlops / 1e9,8:f1} GFLOP   {Share(times.TrainShareOfOpenBlas, times.TrainShareOfOpenBlasMean)}
+            forward        {times.ForwardSeconds,9:f3} s   {times.ForwardFlops / 1e9,8:f1} GFLOP   {Share(times.ForwardShareOfOpenBlas, times.ForwardShareOfOpenBlasMean)}
+            OpenBLAS       {times.OpenBlasGflops ?? double.NaN,9:f1} GFLOP/s (1536^3) at best, {times.OpenBlasMeanGflops ?? double.NaN:f1} over all
             peak resident  {memory.PeakRssBytes / 1e9,9:f3} GB ({memory.ModelBytes / 1e9:f3} of the model, {memory.ActivationBytes / 1e9:f3} of activations)
             allocated      {times.AllocatedBytesPerStep,9:f0} bytes a step
             scoring        {times.TaylorOverhead:p2} of a step with taylor, {times.LoraGradientOverhead:p2} with lora-gradient
@@ -62,7 +63,7 @@ internal static class StepCommand
         return 0;
     }
 
-    private static string Share(double? share) => share is null ? "" : $"{share:p1} of OpenBLAS's rate";
+    private static string Share(double? best, double? mean) => best is null ? "" : $"{best:p1} of OpenBLAS's best rate, {mean:p1} of its mean";
 
     /// <summary>In a child process: times.</summary>
     public static int RunTimes(IEnumerable<string> arguments)

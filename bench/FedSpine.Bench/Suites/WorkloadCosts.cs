@@ -22,6 +22,6 @@ internal static class WorkloadCosts
         if (OpenBlas.Load() is not { } blas)
             return double.NaN;
         using var rate = new OpenBlasRate(blas, count);
-        return Robust.Median(Enumerable.Range(0, 7).Select(_ => rate.Gflops()).ToArray());
+        return Robust.Median(Enumerable.Range(0, 7).Select(_ => rate.Gflops().Best).ToArray());
     });
 }
