@@ -116,7 +116,8 @@ public static class IlgpuDevices
         }
     }
 
-    private static string FullId(string id) => id is "cuda" or "opencl" ? id + ":0" : id;
+    /// <summary>"cuda:0" for "cuda": the id as <see cref="List"/> has it.</summary>
+    public static string FullId(string id) => id is "cuda" or "opencl" ? id + ":0" : id;
 
     private static Device Find(Context context, string id)
     {

@@ -67,7 +67,7 @@ internal sealed partial class CommonOptions
         string? given = parsed.GetValue(Device);
         if (given is not null)
         {
-            string full = given is "cuda" or "opencl" ? given + ":0" : given;
+            string full = IlgpuDevices.FullId(given);
             if (recorded is not null && recorded != full)
                 Tell($"this run was begun on {recorded} and goes on or is repeated on {full}: the figures agree to a few digits, not bit for bit");
             return full;

@@ -92,7 +92,7 @@ internal sealed partial class DecoderPass : TransformerPass
         var shape = layer.Spec;
         ref var a = ref _activations[l];
         a.Rstd = c.Rent(rows);
-        var xn = Norm(c, a.X, a.Rstd, layer.AttentionNorm, rows, residual);                       // (R, W)
+        var xn = Norm(c, a.X, a.Rstd, layer.AttentionNorm, rows, residual);                 // (R, W)
         c.ReleaseUnless(keep, a.Rstd);
         a.Q = c.Linear(layer.Query, xn, rows, keep, out a.QA);                              // (R, QH*D)
         a.K = c.Linear(layer.Key, xn, rows, keep, out a.KA);                                // (R, KVH*D)

@@ -18,9 +18,6 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     /// <summary>Few columns are dot products too: in narrow tiles every element of A would be broadcast for a half-empty vector.</summary>
     public const int MaxDotsColumns = 16, MinDotsK = 256;
 
-    /// <summary>Floats of a cache line.</summary>
-    private const int LineFloats = 16;
-
     /// <summary>Longest run of k between two visits to C. A slab of A of this depth stays in the first-level cache.</summary>
     private const int MaxBlockK = 320;
 
@@ -210,7 +207,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
                 Run(rows, width, tile);
                 for (int last = Math.Min(fetched + share, fetches); fetched < last; fetched++)
                     FetchLine(p, startM, next, endM - startM, nextDepth, fetched);
-                tile.Ahead += LineFloats / 2 * depth * (rows <= MatMulWideKernel<TSimd, TVector>.MaxRows ? 1 : 2);
+                tile.Ahead += MatMulTile.LineFloats / 2 * depth * (rows <= MatMulWideKernel<TSimd, TVector>.MaxRows ? 1 : 2);
                 if (inside)
                     tile.C += SlabRows * p.RowC;
                 else // the tile sticks out of C: it was computed aside, the part that lies inside is copied
@@ -222,7 +219,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
     /// <summary>Cache lines of a block of A, at most.</summary>
     private static int LineCount(in MatMulProduct p, int rows, int depth) => p.ColumnA == 1 ? rows * Lines(depth) : depth * Lines(rows);
 
-    private static int Lines(int floats) => (floats + LineFloats - 1) / LineFloats;
+    private static int Lines(int floats) => (floats + MatMulTile.LineFloats - 1) / MatMulTile.LineFloats;
 
     /// <summary>Fetches one of <see cref="LineCount"/> lines of rows from m and k from <paramref name="k"/> on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -232,7 +229,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
             return;
         float* a = p.A + m * p.RowA + k * p.ColumnA;
         var (run, line) = Math.DivRem(index, Lines(p.ColumnA == 1 ? depth : rows));
-        Sse.Prefetch1(a + run * (p.ColumnA == 1 ? p.RowA : p.ColumnA) + line * LineFloats);
+        Sse.Prefetch1(a + run * (p.ColumnA == 1 ? p.RowA : p.ColumnA) + line * MatMulTile.LineFloats);
     }
 
     /// <summary>The whole product on this thread. Scratch: <see cref="SerialScratch"/> floats.</summary>
@@ -290,7 +287,7 @@ internal static unsafe class MatMulBlocks<TSimd, TVector>
         MatMulWideKernel<TSimd, TVector>.Run(upper, four, tile);
         tile.A += upper * tile.RowA;
         tile.C += upper * tile.RowC;
-        tile.Ahead += LineFloats / 2 * tile.K;
+        tile.Ahead += MatMulTile.LineFloats / 2 * tile.K;
         MatMulWideKernel<TSimd, TVector>.Run(rows - upper, four, tile);
     }
 

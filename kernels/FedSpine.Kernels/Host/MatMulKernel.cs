@@ -38,6 +38,12 @@ internal readonly struct AnyOrder : ITileOrder { public static bool IsRowMajor =
 /// <summary>One tile of C: <c>c = alpha * a b + (c, bias or 0)</c>.</summary>
 internal unsafe struct MatMulTile
 {
+    /// <summary>Floats of a cache line.</summary>
+    public const int LineFloats = 16;
+
+    /// <summary>Depth from which the tile of C is fetched ahead: its rows lie on as many pages.</summary>
+    public const int PrefetchDepth = 128;
+
     public float* A;        // element (m, k) at A[m * RowA + k * ColumnA]
     public nint RowA;
     public nint ColumnA;
@@ -64,9 +70,6 @@ internal static unsafe class MatMulKernel<TSimd, TVector>
     where TSimd : struct, ISimd<TVector>
     where TVector : unmanaged
 {
-    /// <summary>Depth from which the tile of C is fetched ahead: its rows lie on as many pages.</summary>
-    private const int PrefetchDepth = 128;
-
     /// <summary>Rows of the tallest tile: 2 accumulators a row, 2 vectors of B and a broadcast must fit the register file.</summary>
     public static int MaxRows
     {
@@ -137,7 +140,7 @@ internal static unsafe class MatMulKernel<TSimd, TVector>
         float* q = p + 5 * l;      // rows 5 to 9
         float* r = p + 10 * l;     // rows 10 and 11
         float* b = tile.B;
-        if (Sse.IsSupported && tile.K >= PrefetchDepth)
+        if (Sse.IsSupported && tile.K >= MatMulTile.PrefetchDepth)
         {
             float* y = tile.C;
             for (int i = 0; i < TRows.Count; i++, y += tile.RowC)

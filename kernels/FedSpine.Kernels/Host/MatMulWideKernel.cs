@@ -19,11 +19,6 @@ internal static unsafe class MatMulWideKernel<TSimd, TVector>
     /// <summary>Rows of the tallest tile.</summary>
     public const int MaxRows = 6;
 
-    private const int LineFloats = 16;
-
-    /// <summary>Depth from which the tile of C is fetched ahead: its rows lie on as many pages.</summary>
-    private const int PrefetchDepth = 128;
-
     /// <summary>Computes a tile of <paramref name="rows"/> by four vectors, or three.</summary>
     public static void Run(int rows, bool four, in MatMulTile tile)
     {
@@ -73,7 +68,7 @@ internal static unsafe class MatMulWideKernel<TSimd, TVector>
         float* p = tile.A;         // rows 0 to 2
         float* q = p + 3 * l;      // rows 3 to 5
         float* b = tile.B;
-        if (Sse.IsSupported && tile.K >= PrefetchDepth)
+        if (Sse.IsSupported && tile.K >= MatMulTile.PrefetchDepth)
         {
             float* y = tile.C;
             for (int i = 0; i < TRows.Count; i++, y += tile.RowC)
@@ -94,7 +89,7 @@ internal static unsafe class MatMulWideKernel<TSimd, TVector>
             float* q1 = q + step;
             if (Sse.IsSupported)
                 Sse.Prefetch1(ahead);
-            ahead += LineFloats;
+            ahead += MatMulTile.LineFloats;
             {
                 TVector x0 = TSimd.Load(b);
                 TVector x1 = TSimd.Load(b + 1 * TSimd.Width);
