@@ -56,7 +56,7 @@ internal static class SimulateSettings
             (o, v) => o with { Fleet = v! }),
 
         new Setting<SimulationOptions, string?>(Text("--method", "NAME", $"{string.Join(", ", MethodCatalog.Names)}: sets policy, criterion, schedule and aggregation (default: {Defaults.Method})"), Pruning,
-            (o, v) => o.Method == v ? o : o with { Method = v!, Policy = null, Criterion = null, Schedule = null, Aggregation = null }),
+            (o, v) => o.Method == v ? o : o with { Method = v!, Policy = null, Criterion = null, Schedule = null, Aggregation = null, ShareImportance = null }),
         new Setting<SimulationOptions, double?>(Real("--target-sparsity", "P", $"fraction of the blocks' weights to remove, 0 to 0.95 (default: {Defaults.TargetSparsity})"), Pruning,
             (o, v) => o with { TargetSparsity = v!.Value }),
         new Setting<SimulationOptions, int?>(Integer("--prune-interval", "N", $"local steps between two pruning events (default: {Defaults.PruneInterval})"), Pruning,
@@ -65,6 +65,8 @@ internal static class SimulateSettings
             (o, v) => o with { Schedule = v }),
         new Setting<SimulationOptions, string?>(Text("--criterion", "NAME", $"importance of heads and channels: {string.Join(", ", ImportanceCriteria.Names)} (default: the method's, {MethodCatalog.FedSpine.Criterion})"), Pruning,
             (o, v) => o with { Criterion = v }),
+        new Setting<SimulationOptions, bool?>(OnOff("--share-importance", "rank what to remove by the mean of all devices' scores"), Pruning,
+            (o, v) => o with { ShareImportance = v }),
         new Setting<SimulationOptions, double?>(Real("--smoothing", "L", $"weight of the past in the importance, 0 to below 1 (default: {Defaults.Smoothing})"), Pruning,
             (o, v) => o with { Smoothing = v!.Value }),
         new Setting<SimulationOptions, string?>(Text("--policy", "NAME", $"who picks ratio and rank: {string.Join(", ", PolicyFactory.Names)} or fixed:RATIO:RANK (default: the method's, {MethodCatalog.FedSpine.Policy})"), Pruning,

@@ -53,9 +53,11 @@ public sealed class ImportanceScorer : IStepObserver, IDisposable
     /// 1801.05787), and squares add up over independent members while slopes half cancel: ranked by slopes, a head of 3,000
     /// parameters looks several times cheaper per parameter than the channels that do as much.
     /// </summary>
-    public LayerScores[] Costs()
+    public LayerScores[] Costs() => Costs(Scores());
+
+    /// <summary>The same of other scores of this criterion, such as several devices' mean; they are taken over.</summary>
+    public LayerScores[] Costs(LayerScores[] scores)
     {
-        var scores = Scores();
         if (!_criterion.ScoresAreSlopes)
             return scores;
         foreach (float[] values in scores.SelectMany(s => new[] { s.Groups, s.Channels }))

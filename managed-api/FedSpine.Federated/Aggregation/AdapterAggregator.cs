@@ -26,12 +26,14 @@ public abstract class AdapterAggregator : IAggregator
             AdapterModule? old = previous.State.Modules.FirstOrDefault(m => m.Module == name);
             var modules = new List<AdapterModule>();
             var weights = new List<double>();
+            var starts = new List<AdapterModule?>();
             foreach (AdapterUpdate update in updates)
             {
                 if (update.State.Modules.FirstOrDefault(m => m.Module == name) is not { } module)
                     continue;
                 modules.Add(module);
                 weights.Add(update.Weight);
+                starts.Add(update.Start?.Modules.FirstOrDefault(m => m.Module == name));
             }
             if (modules.Count == 0)
             {
@@ -42,7 +44,7 @@ public abstract class AdapterAggregator : IAggregator
                 throw new InputException($"{name}: devices sent {modules[0].BaseRows}x{modules[0].BaseColumns}, "
                     + $"the global adapter has {old.BaseRows}x{old.BaseColumns}");
             double total = weights.Sum();
-            var contributions = new ModuleContributions(old, modules, [.. weights.Select(w => w / total)]);
+            var contributions = new ModuleContributions(old, modules, [.. weights.Select(w => w / total)]) { Starts = starts };
             error += FactorAveraging.Error(contributions);
             merged.Add(Merge(contributions));
         }
@@ -52,6 +54,17 @@ public abstract class AdapterAggregator : IAggregator
     public AdapterState? Cut(GlobalAdapter global, IReadOnlyList<AdapterShape> shapes, int rank)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rank, 1);
+        return Cut(global, shapes, (module, shape) => CutModule(module, shape, rank));
+    }
+
+    public AdapterState? Cut(GlobalAdapter global, IReadOnlyList<AdapterShape> shapes) => Cut(global, shapes, static (module, shape) =>
+    {
+        (ColumnMatrix b, ColumnMatrix a) = AdapterFactors.Restrict(module, shape.Rows, shape.Columns);
+        return AdapterFactors.Leading(shape, b, a, module.Rank);
+    });
+
+    private static AdapterState? Cut(GlobalAdapter global, IReadOnlyList<AdapterShape> shapes, Func<AdapterModule, AdapterShape, AdapterModule> cut)
+    {
         if (global.State.Modules.Count == 0)
             return null;
         var modules = new List<AdapterModule>();
@@ -62,7 +75,7 @@ public abstract class AdapterAggregator : IAggregator
             if ((module.BaseRows, module.BaseColumns) != (shape.BaseRows, shape.BaseColumns))
                 throw new InputException($"{shape.Module}: the device's base is {shape.BaseRows}x{shape.BaseColumns}, "
                     + $"the global adapter's {module.BaseRows}x{module.BaseColumns}");
-            modules.Add(CutModule(module, shape, rank));
+            modules.Add(cut(module, shape));
         }
         return new AdapterState(modules, global.State.Head);
     }

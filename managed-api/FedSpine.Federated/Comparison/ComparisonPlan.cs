@@ -90,7 +90,7 @@ public sealed record ComparisonPlan
         {
             Method = method.Name, Policy = "fixed", Schedule = PruningSchedule.None, Criterion = method.Criterion, Aggregation = method.Aggregation,
             Smoothing = defaults.Smoothing, PruneInterval = defaults.PruneInterval, TargetSparsity = defaults.TargetSparsity, MinRank = defaults.MinRank,
-            RewardWeights = null, ShareStatistics = false,
+            RewardWeights = null, ShareStatistics = false, ShareImportance = method.SharesImportance,
         };
     }
 }

@@ -17,6 +17,9 @@ public sealed record Method(string Name, string Policy, string Criterion, string
     /// <summary>Whether its four parts may be replaced one by one, for ablations. A baseline is what its paper says.</summary>
     public bool IsOpen { get; init; }
 
+    /// <summary>Whether devices rank by the mean of all devices' scores.</summary>
+    public bool SharesImportance { get; init; }
+
     /// <summary>
     /// The options with what the method decides filled in. Options that are complete come back as they were.
     /// </summary>
@@ -30,13 +33,17 @@ public sealed record Method(string Name, string Policy, string Criterion, string
             Criterion = method.Settle("criterion", options.Criterion, method.Criterion),
             Schedule = method.Settle("schedule", options.Schedule, method.Schedule),
             Aggregation = method.Settle("aggregation", options.Aggregation, method.Aggregation),
+            ShareImportance = method.Settle("share-importance", options.ShareImportance, method.SharesImportance),
         };
     }
 
     /// <summary>The sparsity that complete options ask for: none where nothing is pruned.</summary>
     public static double TargetOf(SimulationOptions complete) => complete.Schedule == PruningSchedule.None ? 0 : complete.TargetSparsity;
 
-    private string Settle(string option, string? given, string own) => given is null || given == own ? own
-        : IsOpen ? given
-        : throw new InputException($"--{option} {given} contradicts --method {Name}, whose {option} is {own}; only {MethodCatalog.FedSpine.Name} takes another");
+    private string Settle(string option, string? given, string own) => given is null || given == own || IsOpen ? given ?? own : throw Contradiction(option, given, own);
+
+    private bool Settle(string option, bool? given, bool own) => given is null || given == own || IsOpen ? given ?? own
+        : throw Contradiction(option, given.Value ? "true" : "false", own ? "true" : "false");
+
+    private InputException Contradiction(string option, string given, string own) => new InputException($"--{option} {given} contradicts --method {Name}, whose {option} is {own}; only {MethodCatalog.FedSpine.Name} takes another");
 }

@@ -5,8 +5,11 @@ namespace FedSpine.Federated.Methods;
 /// <summary>The method of this project and those it is compared with.</summary>
 public static class MethodCatalog
 {
-    /// <summary>Ratio and rank per device by a bandit, pruning between steps of tuning, exact merging of unlike adapters.</summary>
-    public static Method FedSpine { get; } = new("fedspine", "s-ucb", "taylor", PruningSchedule.Iterative, "svd") { IsOpen = true };
+    /// <summary>
+    /// Ratio and rank per device by a bandit, pruning between steps of tuning by what all devices find important, merging of unlike
+    /// adapters that loses nothing to truncation.
+    /// </summary>
+    public static Method FedSpine { get; } = new("fedspine", "structured-ucb", "taylor", PruningSchedule.Iterative, "residual") { IsOpen = true, SharesImportance = true };
 
     /// <summary>LoRA of one rank, A and B averaged apart, no pruning (FedIT, Zhang et al., ICASSP 2024).</summary>
     public static Method FedLora { get; } = new("fedlora", "fixed", "taylor", PruningSchedule.None, "fedavg");

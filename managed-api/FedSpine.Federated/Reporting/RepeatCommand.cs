@@ -34,7 +34,7 @@ public static class RepeatCommand
 
     private static string Option(string key, JsonNode value) => value.GetValueKind() switch
     {
-        JsonValueKind.True or JsonValueKind.False => OptionName(key),
+        JsonValueKind.True or JsonValueKind.False when key is "reference" or "shareStatistics" => OptionName(key),
         JsonValueKind.String => $"{OptionName(key)} {ShellQuote.Quote(value.GetValue<string>())}",
         _ => $"{OptionName(key)} {value.ToJsonString()}",
     };

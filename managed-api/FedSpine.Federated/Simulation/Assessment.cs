@@ -10,7 +10,8 @@ namespace FedSpine.Federated.Simulation;
 internal static class Assessment
 {
     private const int EvaluationBatch = 32;
-    private const int TimingRuns = 15;
+    private const int TimedDevices = 4;
+    private const int TimingRuns = 9;
 
     /// <summary>Per device, the test result of its pruned model with the global adapter. Devices that cannot differ are run once.</summary>
     public static EvaluationResult[] Evaluate(Federation federation, int examples, Workers workers, CancellationToken cancel)
@@ -35,15 +36,15 @@ internal static class Assessment
     }
 
     /// <summary>
-    /// The device's model ready to run: pruned, the global adapter merged into the weights. Merged, a rank costs nothing at run time, so
-    /// it is cut at the largest, as the unpruned reference's is.
+    /// The device's model ready to run: pruned, the global adapter merged into the weights, of whatever rank it is: merged, it costs
+    /// nothing at run time.
     /// </summary>
     public static Model Merged(Federation federation, DeviceState device, IComputeBackend backend) => DeviceModel.CreateMerged(
-        federation.Setup, backend, device.Kept, federation.DownloadFor(device, federation.Setup.Options.Rank));
+        federation.Setup, backend, device.Kept, federation.AdapterOf(device));
 
     /// <summary>
     /// Time of a test batch through the pruned models over the time through the unpruned one: run in turns, median of each, mean over
-    /// up to eight devices.
+    /// up to four devices.
     /// </summary>
     public static double InferenceTimeRatio(Federation federation, IComputeBackend backend, CancellationToken cancel)
     {
@@ -53,9 +54,9 @@ internal static class Assessment
         setup.Data.Fill(batch, setup.Data.Test, [.. Enumerable.Range(0, B)]);
         using var unpruned = Merged(federation, federation.WholeDevice(), backend);
         using var unprunedRun = new Inference(unpruned, B, setup.Data.MaxLength);
-        int devices = federation.Devices.Length, step = Math.Max(1, devices / 8);
+        int devices = federation.Devices.Length, step = Math.Max(1, devices / TimedDevices);
         var ratios = new List<double>();
-        for (int d = 0; d < devices && ratios.Count < 8; d += step)
+        for (int d = 0; d < devices && ratios.Count < TimedDevices; d += step)
         {
             cancel.ThrowIfCancellationRequested();
             using var pruned = Merged(federation, federation.Devices[d], backend);

@@ -25,17 +25,16 @@ internal static class DeviceModel
     }
 
     /// <summary>A model to run: the adapter merged into the weights.</summary>
-    public static Model CreateMerged(FederationSetup setup, IComputeBackend backend, IReadOnlyList<KeptGroups> kept, Download download)
+    public static Model CreateMerged(FederationSetup setup, IComputeBackend backend, IReadOnlyList<KeptGroups> kept, AdapterState adapter)
     {
         var model = ModelSurgery.Cut(setup.Base, kept, Trainable.None, null, backend);
         foreach (var parameter in model.Parameters)
         {
-            if (download.Adapter.Head.TryGetValue(parameter.Name, out var values))
+            if (adapter.Head.TryGetValue(parameter.Name, out float[]? values))
                 backend.Upload<float>(parameter.Value, values);
         }
 
-        AdapterMerge.Fold(model, download.Adapter.Modules);
-        AdapterMerge.Fold(model, download.Folded);
+        AdapterMerge.Fold(model, adapter.Modules);
         return model;
     }
 }

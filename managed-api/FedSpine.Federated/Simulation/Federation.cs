@@ -1,6 +1,7 @@
 using FedSpine.Engine;
 using FedSpine.Engine.Lora;
 using FedSpine.Engine.Models;
+using FedSpine.Engine.Pruning;
 using FedSpine.Federated.Aggregation;
 using FedSpine.Federated.Methods;
 using FedSpine.Federated.Policies;
@@ -36,6 +37,9 @@ internal sealed class Federation(FederationSetup setup, IPolicy policy, IAggrega
     ];
 
     public GlobalAdapter Global { get; set; } = GlobalAdapter.Empty(setup.InitialHead);
+
+    /// <summary>The devices' mean scores; null where they are not shared, or not yet known.</summary>
+    public IReadOnlyList<LayerScores>? Importance { get; set; }
 
     public double VirtualSeconds { get; set; }
 
@@ -88,9 +92,12 @@ internal sealed class Federation(FederationSetup setup, IPolicy policy, IAggrega
         var shapes = setup.Shapes(device.Kept);
         var cut = aggregator.Cut(Global, shapes, rank);
         if (cut is not null && !aggregator.FoldsIntoBase)
-            return new Download(new AdapterState(cut.Modules, Global.State.Head), []);
+            return new Download(new AdapterState(cut.Modules, Global.State.Head), aggregator.Rest(Global, shapes, rank, _options.Rank));
         return new Download(new AdapterState(AdapterInitializer.Fresh(shapes, rank, _options.Seed), Global.State.Head), cut?.Modules ?? []);
     }
+
+    /// <summary>The device's share of the global adapter to merge: without modules before anything was learned.</summary>
+    public AdapterState AdapterOf(DeviceState device) => aggregator.Cut(Global, setup.Shapes(device.Kept)) ?? new AdapterState([], Global.State.Head);
 
     /// <summary>Takes in a round's results, in task order.</summary>
     public RoundRecord Finish(int round, IReadOnlyList<LocalTask> tasks, IReadOnlyList<LocalResult> results)
@@ -99,8 +106,14 @@ internal sealed class Federation(FederationSetup setup, IPolicy policy, IAggrega
             r.LossBefore, r.LossAfter, r.AdapterNorm, r.Seconds, r.Flops, r.BytesDown + r.BytesUp)).ToList();
         var rewards = policy.Observe(outcomes);
         // A device that diverged is left out, and stays as it was.
-        var updates = results.Select((r, i) => new AdapterUpdate(tasks[i].Device.Device, r.Examples, r.State)).ToList();
+        var updates = results.Select((r, i) => new AdapterUpdate(tasks[i].Device.Device, r.Examples, r.State) { Start = r.Start }).ToList();
         Global = aggregator.Aggregate(Global, [.. updates.Where(u => u.IsFinite)], out double error);
+        if (_options.ShareImportance!.Value)
+        {
+            Importance = SharedImportance.Merge(setup.Base.Spec.Layers, Importance,
+                results.Where((r, i) => r.Scored && updates[i].IsFinite).Select(r => (r.Kept, r.Scores!, (double)r.Examples)));
+        }
+
         var participants = results.Select((r, i) => Record(tasks[i], r, rewards[i])).ToList();
         for (int i = 0; i < tasks.Count; i++)
         {

@@ -16,9 +16,11 @@ internal sealed record LocalTask(Federation Federation, DeviceState Device, Poli
 /// <summary>What a participant returns, and what the virtual clock made of it.</summary>
 internal sealed record LocalResult
 {
+    public required AdapterState Start { get; init; }
     public required AdapterState State { get; init; }
     public required IReadOnlyList<KeptGroups> Kept { get; init; }
     public required IReadOnlyList<LayerScores>? Scores { get; init; }
+    public required bool Scored { get; init; }
     public required double RatioReached { get; init; }
     public required double LossBefore { get; init; }
     public required double LossAfter { get; init; }
@@ -91,7 +93,7 @@ internal static class LocalRound
                 if (schedule.DueAfter(step) is not { } ratio)
                     continue;
 
-                var keep = GlobalRanking.Select(model, scorer!.Costs(), ratio);
+                var keep = GlobalRanking.Select(model, scorer!.Costs(SharedImportance.Blend(scorer.Scores(), federation.Importance, model.Kept)), ratio);
                 var pruned = ModelSurgery.Prune(model, keep);
                 scorer.Follow(pruned);
                 var (stepIndex, momentSteps) = (trainer.StepIndex, trainer.MomentSteps);
@@ -104,12 +106,17 @@ internal static class LocalRound
             double lossAfter = ProbeLoss(trainer);
             var state = AdapterTransfer.Extract(model);
             var conditions = setup.Fleet.Conditions(device.Device, task.Round);
-            long down = download.Bytes;
+            // A device that has not scored in this round returns no scores.
+            bool shares = options.ShareImportance!.Value && scorer is not null;
+            long down = download.Bytes + (shares && federation.Importance is not null ? SharedImportance.Bytes(device.Kept) : 0);
+            long up = state.Bytes + (shares ? SharedImportance.Bytes(model.Kept) : 0);
             return new LocalResult
             {
+                Start = download.Adapter,
                 State = state,
                 Kept = model.Kept,
                 Scores = scorer?.Scores() ?? device.Scores,
+                Scored = scorer is not null,
                 RatioReached = PruningRatio.Of(model),
                 LossBefore = lossBefore,
                 LossAfter = lossAfter,
@@ -118,9 +125,9 @@ internal static class LocalRound
                 Flops = flops,
                 ComputeSeconds = conditions.ComputeSeconds(flops),
                 DownloadSeconds = conditions.TransferSeconds(down),
-                UploadSeconds = conditions.TransferSeconds(state.Bytes),
+                UploadSeconds = conditions.TransferSeconds(up),
                 BytesDown = down,
-                BytesUp = state.Bytes,
+                BytesUp = up,
                 Parameters = model.ParameterCount,
                 VoidSteps = voidSteps,
                 TrainingBytes = bytes,

@@ -85,14 +85,9 @@ internal static class SimulationCheckpoint
 
         foreach (var (parameter, values) in federation.Global.State.Head)
             tensors.Add(TensorSource.Of($"{name}.head.{parameter}", [values.Length], values));
-        foreach (var device in federation.Devices.Where(d => d.Scores is not null))
-        {
-            for (int layer = 0; layer < device.Scores!.Count; layer++)
-            {
-                tensors.Add(TensorSource.Of($"{name}.{device.Device}.{layer}.groups", [device.Scores[layer].Groups.Length], device.Scores[layer].Groups));
-                tensors.Add(TensorSource.Of($"{name}.{device.Device}.{layer}.channels", [device.Scores[layer].Channels.Length], device.Scores[layer].Channels));
-            }
-        }
+        foreach (var device in federation.Devices)
+            WriteScores($"{name}.{device.Device}", device.Scores, tensors);
+        WriteScores($"{name}.shared", federation.Importance, tensors);
 
         return new JsonObject
         {
@@ -105,6 +100,7 @@ internal static class SimulationCheckpoint
                 ["name"] = m.Module, ["rank"] = m.Rank, ["scale"] = m.Scale, ["rows"] = m.BaseRows, ["columns"] = m.BaseColumns,
             })]),
             ["head"] = Array(federation.Global.State.Head.Keys),
+            ["sharedImportance"] = federation.Importance is not null,
             ["devices"] = new JsonArray([.. federation.Devices.Select(d => (JsonNode)new JsonObject
             {
                 ["ratio"] = d.Ratio, ["rank"] = d.Rank, ["roundsPlayed"] = d.RoundsPlayed, ["scored"] = d.Scores is not null,
@@ -134,12 +130,23 @@ internal static class SimulationCheckpoint
             device.Rank = (int)d["rank"]!;
             device.RoundsPlayed = (int)d["roundsPlayed"]!;
             device.Kept = [.. d["kept"]!.AsArray().Select(k => new KeptGroups(Integers(k![0]!), Integers(k[1]!), Integers(k[2]!)))];
-            device.Scores = (bool)d["scored"]!
-                ? [.. device.Kept.Select((_, layer) => new LayerScores(
-                    tensors.ReadFloats($"{name}.{device.Device}.{layer}.groups"), tensors.ReadFloats($"{name}.{device.Device}.{layer}.channels")))]
-                : null;
+            device.Scores = (bool)d["scored"]! ? ReadScores($"{name}.{device.Device}", device.Kept.Count, tensors) : null;
+        }
+
+        federation.Importance = (bool)json["sharedImportance"]! ? ReadScores($"{name}.shared", federation.Setup.Base.Spec.Layers.Count, tensors) : null;
+    }
+
+    private static void WriteScores(string name, IReadOnlyList<LayerScores>? scores, List<TensorSource> tensors)
+    {
+        for (int layer = 0; layer < (scores?.Count ?? 0); layer++)
+        {
+            tensors.Add(TensorSource.Of($"{name}.{layer}.groups", [scores![layer].Groups.Length], scores[layer].Groups));
+            tensors.Add(TensorSource.Of($"{name}.{layer}.channels", [scores[layer].Channels.Length], scores[layer].Channels));
         }
     }
+
+    private static LayerScores[] ReadScores(string name, int layers, SafetensorsFile tensors) =>
+        [.. Enumerable.Range(0, layers).Select(layer => new LayerScores(tensors.ReadFloats($"{name}.{layer}.groups"), tensors.ReadFloats($"{name}.{layer}.channels")))];
 
     private static JsonArray WriteCurve(IEnumerable<CurvePoint> curve) =>
         new([.. curve.Select(p => (JsonNode)new JsonArray(p.Round, p.VirtualSeconds, p.Value))]);

@@ -70,6 +70,12 @@ public sealed record SimulationOptions
     /// <summary>taylor, lora-gradient, activation, magnitude, random; null: the method's.</summary>
     public string? Criterion { get; init; }
 
+    /// <summary>
+    /// Devices return their importance scores, and rank what to remove by the mean over all devices (<see cref="SharedImportance"/>):
+    /// devices of one ratio then keep nearly the same heads and channels. Null: the method's.
+    /// </summary>
+    public bool? ShareImportance { get; init; }
+
     /// <summary>lambda, the weight of the past in S = lambda S + (1 - lambda) score, [0, 1).</summary>
     public double Smoothing { get; init; } = 0.9;
 
