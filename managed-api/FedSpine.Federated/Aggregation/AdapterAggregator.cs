@@ -26,14 +26,12 @@ public abstract class AdapterAggregator : IAggregator
             AdapterModule? old = previous.State.Modules.FirstOrDefault(m => m.Module == name);
             var modules = new List<AdapterModule>();
             var weights = new List<double>();
-            var starts = new List<AdapterModule?>();
             foreach (AdapterUpdate update in updates)
             {
                 if (update.State.Modules.FirstOrDefault(m => m.Module == name) is not { } module)
                     continue;
                 modules.Add(module);
                 weights.Add(update.Weight);
-                starts.Add(update.Start?.Modules.FirstOrDefault(m => m.Module == name));
             }
             if (modules.Count == 0)
             {
@@ -44,7 +42,7 @@ public abstract class AdapterAggregator : IAggregator
                 throw new InputException($"{name}: devices sent {modules[0].BaseRows}x{modules[0].BaseColumns}, "
                     + $"the global adapter has {old.BaseRows}x{old.BaseColumns}");
             double total = weights.Sum();
-            var contributions = new ModuleContributions(old, modules, [.. weights.Select(w => w / total)]) { Starts = starts };
+            var contributions = new ModuleContributions(old, modules, [.. weights.Select(w => w / total)]);
             error += FactorAveraging.Error(contributions);
             merged.Add(Merge(contributions));
         }

@@ -61,22 +61,6 @@ internal static class AdapterFactors
         return Module(shape, b, a);
     }
 
-    /// <summary>The components of U Sigma V^T from <paramref name="rank"/> on as a device's module; null when there are none.</summary>
-    public static AdapterModule? Beyond(AdapterShape shape, LowRank product, int rank)
-    {
-        int count = product.Sigma.Length - rank;
-        if (count <= 0)
-            return null;
-        ColumnMatrix b = new(product.U.Rows, count), a = new(product.V.Rows, count);
-        for (int c = 0; c < count; c++)
-        {
-            double root = Math.Sqrt(product.Sigma[rank + c] / shape.Scale);
-            VectorMath.AddScaled(b[c], root, product.U[rank + c]);
-            VectorMath.AddScaled(a[c], root, product.V[rank + c]);
-        }
-        return Module(shape, b, a);
-    }
-
     /// <summary>A device's module from the first <paramref name="rank"/> components of restricted factors, fresh ones beyond them.</summary>
     public static AdapterModule Leading(AdapterShape shape, ColumnMatrix b, ColumnMatrix a, int rank)
     {

@@ -5,13 +5,12 @@ namespace FedSpine.Federated.Aggregation;
 /// <summary>Aggregation rules by the name that options use.</summary>
 public static class AggregatorFactory
 {
-    public static IReadOnlyList<string> Names { get; } = ["svd", "residual", "hetlora", "flora", "fedavg"];
+    public static IReadOnlyList<string> Names { get; } = ["svd", "hetlora", "flora", "fedavg"];
 
     /// <exception cref="InputException">Unknown name.</exception>
     public static IAggregator Create(string name) => name switch
     {
         "svd" => new SvdAggregator(),
-        "residual" => new ResidualAggregator(),
         "hetlora" => new HetLoraAggregator(),
         "flora" => new FloraAggregator(),
         "fedavg" => new FedAvgAggregator(),

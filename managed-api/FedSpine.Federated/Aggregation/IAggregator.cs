@@ -9,9 +9,6 @@ namespace FedSpine.Federated.Aggregation;
 /// <param name="State">Its adapter and head.</param>
 public sealed record AdapterUpdate(int Device, double Weight, AdapterState State)
 {
-    /// <summary>The adapter that it started from, for rules that merge what changed; null: not told.</summary>
-    public AdapterState? Start { get; init; }
-
     /// <summary>False when training diverged and the update would poison everybody's.</summary>
     public bool IsFinite =>
         State.Modules.All(m => UpdateCheck.AllFinite(m.A) && UpdateCheck.AllFinite(m.B)) && State.Head.Values.All(UpdateCheck.AllFinite);
@@ -49,13 +46,6 @@ public interface IAggregator
     /// share is what the device adds to its frozen base, and it is not truncated. May be called from many threads at once.
     /// </summary>
     AdapterState? Cut(GlobalAdapter global, IReadOnlyList<AdapterShape> shapes, int rank);
-
-    /// <summary>
-    /// What truncation to <paramref name="rank"/> leaves out of the share, of a rank of at most <paramref name="limit"/> less
-    /// <paramref name="rank"/>, to be folded into the device's frozen weights: it then starts from the global adapter of rank
-    /// <paramref name="limit"/>, and trains and returns a part of it. Empty for the rules that know only what devices return.
-    /// </summary>
-    IReadOnlyList<AdapterModule> Rest(GlobalAdapter global, IReadOnlyList<AdapterShape> shapes, int rank, int limit) => [];
 
     /// <summary>The same without truncation: what is merged into the device's weights, where a rank costs nothing. Null before the first round.</summary>
     AdapterState? Cut(GlobalAdapter global, IReadOnlyList<AdapterShape> shapes);

@@ -26,9 +26,6 @@ internal sealed class ModuleContributions
 
     public double[] Weights { get; }
 
-    /// <summary>What the participants started from, in their order; null where that is not known.</summary>
-    public IReadOnlyList<AdapterModule?> Starts { get; init; } = [];
-
     public string Module => Modules[0].Module;
 
     public int Out { get; }

@@ -6,10 +6,10 @@ namespace FedSpine.Federated.Methods;
 public static class MethodCatalog
 {
     /// <summary>
-    /// Ratio and rank per device by a bandit, pruning between steps of tuning by what all devices find important, merging of unlike
-    /// adapters that loses nothing to truncation.
+    /// Ratio and rank per device by a bandit, pruning between steps of tuning by what all devices find important, exact merging of
+    /// unlike adapters.
     /// </summary>
-    public static Method FedSpine { get; } = new("fedspine", "structured-ucb", "taylor", PruningSchedule.Iterative, "residual") { IsOpen = true, SharesImportance = true };
+    public static Method FedSpine { get; } = new("fedspine", "structured-ucb", "taylor", PruningSchedule.Iterative, "svd") { IsOpen = true, SharesImportance = true };
 
     /// <summary>LoRA of one rank, A and B averaged apart, no pruning (FedIT, Zhang et al., ICASSP 2024).</summary>
     public static Method FedLora { get; } = new("fedlora", "fixed", "taylor", PruningSchedule.None, "fedavg");

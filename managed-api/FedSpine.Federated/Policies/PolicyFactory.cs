@@ -6,7 +6,7 @@ namespace FedSpine.Federated.Policies;
 /// <summary>Policies by the name that options and checkpoints use.</summary>
 public static class PolicyFactory
 {
-    public static IReadOnlyList<string> Names { get; } = ["s-ucb", "structured-ucb", "e-ucb", "thompson", "epsilon-greedy", "random", "fixed", "tiered", "oracle"];
+    public static IReadOnlyList<string> Names { get; } = ["structured-ucb", "s-ucb", "e-ucb", "thompson", "epsilon-greedy", "random", "fixed", "tiered", "oracle"];
 
     /// <summary>A policy with default constants.</summary>
     /// <param name="name">One of <see cref="Names"/>, or fixed:RATIO:RANK for one arm in all rounds.</param>

@@ -37,8 +37,9 @@ public sealed class StructuredUcbPolicy : IPolicy
     private readonly int[] _owner; // (Devices)
     private readonly int[] _ranks; // candidates, ascending
     private readonly LinearModel _response = new(ResponseFeatures, 0.1);
-    private readonly LinearModel _flops = new(2, 1e-3), _bytes = new(3, 1e-3);
+    private readonly LinearModel _flops = new(2, 1e-3), _bytes = new(4, 1e-3);
     private readonly DeviceTimes _times;
+    private readonly PlayGrid _plays;
     private double _flopsUnit, _bytesUnit, _secondsUnit, _meanSeconds; // 0 before the first round
 
     /// <param name="space">Search space.</param>
@@ -54,6 +55,7 @@ public sealed class StructuredUcbPolicy : IPolicy
         _ranks = [.. Enumerable.Range(0, RankChoices)
             .Select(i => (int)Math.Round(space.MinRank * Math.Pow((double)space.MaxRank / space.MinRank, i / (RankChoices - 1.0)))).Distinct()];
         _times = new DeviceTimes(_owner.Max() + 1, _options.Discount);
+        _plays = new PlayGrid(space, _owner.Max() + 1);
     }
 
     public string Name => "structured-ucb";
@@ -85,9 +87,15 @@ public sealed class StructuredUcbPolicy : IPolicy
     public IReadOnlyList<double> Observe(IReadOnlyList<DeviceOutcome> round)
     {
         double[] rewards = Rewards.Spine(round, _space.TargetRatio, _options.Weights);
-        var valid = round.Where(o => double.IsFinite(o.LossAfter) && double.IsFinite(o.AdapterNorm) && o.Seconds > 0 && double.IsFinite(o.Seconds)).ToList();
+        var valid = round.Where(IsValid).ToList();
         if (valid.Count == 0)
             return rewards;
+        for (int i = 0; i < rewards.Length; i++)
+        {
+            if (IsValid(round[i]))
+                _plays.Add(_owner[round[i].Device], Reached(round[i]), rewards[i]);
+        }
+
         double mean = valid.Average(o => o.Seconds), largestNorm = valid.Max(o => o.AdapterNorm);
         if (_secondsUnit == 0)
             (_secondsUnit, _flopsUnit, _bytesUnit, _meanSeconds) = (mean, valid.Average(Flops), valid.Average(Bytes), 1);
@@ -113,8 +121,8 @@ public sealed class StructuredUcbPolicy : IPolicy
         return rewards;
     }
 
-    /// <summary>No boxes: the arms are a grid that is valued anew for every choice.</summary>
-    public IReadOnlyList<ArmStatistics> Arms(int device) => [];
+    /// <summary>Where it played: arms have no statistics of their own, but are valued anew for every choice.</summary>
+    public IReadOnlyList<ArmStatistics> Arms(int device) => _plays.Statistics(_owner[device]);
 
     /// <summary>Expected completion time of a device's round, in seconds; NaN before the first observation.</summary>
     public double ExpectedSeconds(int device, double ratioNow, Arm arm) =>
@@ -127,6 +135,7 @@ public sealed class StructuredUcbPolicy : IPolicy
         ["flops"] = _flops.Save(),
         ["bytes"] = _bytes.Save(),
         ["times"] = _times.Save(),
+        ["plays"] = _plays.Save(),
         ["units"] = new JsonArray(_flopsUnit, _bytesUnit, _secondsUnit, _meanSeconds),
     };
 
@@ -137,6 +146,7 @@ public sealed class StructuredUcbPolicy : IPolicy
         _flops.Restore(PolicyState.Member(state, "flops"), "flops");
         _bytes.Restore(PolicyState.Member(state, "bytes"), "bytes");
         _times.Restore(PolicyState.Member(state, "times"));
+        _plays.Restore(PolicyState.Member(state, "plays"));
         double[] units = PolicyState.Numbers(PolicyState.Member(state, "units"), "units", 4);
         (_flopsUnit, _bytesUnit, _secondsUnit, _meanSeconds) = (units[0], units[1], units[2], units[3]);
     }
@@ -172,6 +182,8 @@ public sealed class StructuredUcbPolicy : IPolicy
     private double Learned(DeviceOutcome o, double largestNorm) => _options.Weights.Loss * Rewards.LossDecrease(o)
         + _options.Weights.Importance * (largestNorm > 0 ? o.AdapterNorm / largestNorm : 0);
 
+    private static bool IsValid(DeviceOutcome o) => double.IsFinite(o.LossAfter) && double.IsFinite(o.AdapterNorm) && o.Seconds > 0 && double.IsFinite(o.Seconds);
+
     private static Arm Reached(DeviceOutcome o) => o.Arm with { Ratio = o.RatioReached };
 
     /// <summary>1, u, u^2, v, v^2, u v, d: u the ratio over the target, v the rank on its log axis in [0, 1], d the step in u.</summary>
@@ -190,12 +202,12 @@ public sealed class StructuredUcbPolicy : IPolicy
         return x[..2];
     }
 
-    /// <summary>The head, the adapter, and what pruning takes off the adapter.</summary>
+    /// <summary>The head, what goes whatever the rank, the adapter, and what pruning takes off both.</summary>
     private ReadOnlySpan<double> BytesFeatures(Span<double> x, Arm arm)
     {
         double rank = (double)arm.Rank / _space.MaxRank;
-        (x[0], x[1], x[2]) = (1, rank, rank * (1 - arm.Ratio));
-        return x[..3];
+        (x[0], x[1], x[2], x[3]) = (1, rank, 1 - arm.Ratio, rank * (1 - arm.Ratio));
+        return x[..4];
     }
 
     /// <summary>As reported; where nothing is reported, what is left of the model stands for it.</summary>

@@ -92,7 +92,7 @@ internal sealed class Federation(FederationSetup setup, IPolicy policy, IAggrega
         var shapes = setup.Shapes(device.Kept);
         var cut = aggregator.Cut(Global, shapes, rank);
         if (cut is not null && !aggregator.FoldsIntoBase)
-            return new Download(new AdapterState(cut.Modules, Global.State.Head), aggregator.Rest(Global, shapes, rank, _options.Rank));
+            return new Download(new AdapterState(cut.Modules, Global.State.Head), []);
         return new Download(new AdapterState(AdapterInitializer.Fresh(shapes, rank, _options.Seed), Global.State.Head), cut?.Modules ?? []);
     }
 
@@ -106,7 +106,7 @@ internal sealed class Federation(FederationSetup setup, IPolicy policy, IAggrega
             r.LossBefore, r.LossAfter, r.AdapterNorm, r.Seconds, r.Flops, r.BytesDown + r.BytesUp)).ToList();
         var rewards = policy.Observe(outcomes);
         // A device that diverged is left out, and stays as it was.
-        var updates = results.Select((r, i) => new AdapterUpdate(tasks[i].Device.Device, r.Examples, r.State) { Start = r.Start }).ToList();
+        var updates = results.Select((r, i) => new AdapterUpdate(tasks[i].Device.Device, r.Examples, r.State)).ToList();
         Global = aggregator.Aggregate(Global, [.. updates.Where(u => u.IsFinite)], out double error);
         if (_options.ShareImportance!.Value)
         {

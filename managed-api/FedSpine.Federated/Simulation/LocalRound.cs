@@ -16,7 +16,6 @@ internal sealed record LocalTask(Federation Federation, DeviceState Device, Poli
 /// <summary>What a participant returns, and what the virtual clock made of it.</summary>
 internal sealed record LocalResult
 {
-    public required AdapterState Start { get; init; }
     public required AdapterState State { get; init; }
     public required IReadOnlyList<KeptGroups> Kept { get; init; }
     public required IReadOnlyList<LayerScores>? Scores { get; init; }
@@ -112,7 +111,6 @@ internal static class LocalRound
             long up = state.Bytes + (shares ? SharedImportance.Bytes(model.Kept) : 0);
             return new LocalResult
             {
-                Start = download.Adapter,
                 State = state,
                 Kept = model.Kept,
                 Scores = scorer?.Scores() ?? device.Scores,

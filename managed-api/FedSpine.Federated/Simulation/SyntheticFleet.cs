@@ -5,25 +5,19 @@ using FedSpine.Federated.Policies;
 namespace FedSpine.Federated.Simulation;
 
 /// <summary>
-/// Policies alone: the fleet's devices answer by formulas instead of training. A round's loss falls by
-/// 0.02 + 0.28 exp(-4 t) (0.6 + 0.4 v) - 0.35 d^2 - 0.05 u (1 - v), the adapter's norm is (0.4 + 0.6 sqrt(r / R)) (1 - 0.3 u): t the
-/// share of the rounds gone by, u the ratio over the target, d the step in it, v the rank on its log axis, all with noise. Work is
-/// that of the bundled encoder; the rates are the simulated fleet's own, which vary from round to round.
+/// Policies alone: the fleet's devices answer by a <see cref="FleetResponse"/>, with noise, instead of training; the rates are the simulated
+/// fleet's own, which vary from round to round.
 /// </summary>
 public sealed class SyntheticFleet
 {
     private const ulong ChoiceStream = 0xC401CE, NoiseStream = 0x4015E;
-
-    /// <summary>Of the bundled encoder: 60 steps on 16 sentences of 64 tokens; an adapter's row pairs over all its modules, in bytes.</summary>
-    private const double FlopsUnpruned = 9.7e10, BytesPerRank = 36_800;
-
-    private const double LossNoise = 0.03, NormNoise = 0.1;
 
     /// <summary>The oracle and the regret look at so many ratios, and at every rank.</summary>
     private const int RatioChoices = 16;
 
     private readonly PolicySpace _space;
     private readonly Fleet _fleet;
+    private readonly FleetResponse _response;
     private readonly double _participation;
     private readonly ulong _seed;
     private readonly double[] _ratio;
@@ -33,11 +27,13 @@ public sealed class SyntheticFleet
     /// <param name="fleet">A name of <see cref="Fleet.Names"/>.</param>
     /// <param name="participation">Share of the devices in a round.</param>
     /// <param name="seed">Of the fleet, the noise and the policy's draws.</param>
-    public SyntheticFleet(PolicySpace space, string fleet, double participation, ulong seed)
+    /// <param name="response">Null: <see cref="FormulaResponse"/>.</param>
+    public SyntheticFleet(PolicySpace space, string fleet, double participation, ulong seed, FleetResponse? response = null)
     {
         space.Check();
         (_space, _participation, _seed) = (space, participation, seed);
         _fleet = Fleet.Create(fleet, space.Devices, seed);
+        _response = response ?? new FormulaResponse(space);
         _ratio = new double[space.Devices];
     }
 
@@ -117,31 +113,20 @@ public sealed class SyntheticFleet
 
     private DeviceOutcome Outcome(int device, Arm arm, int round, DeterministicRandom noise)
     {
-        double before = _ratio[device], flops = Flops(arm, before), bytes = Bytes(arm);
+        double before = _ratio[device], flops = _response.Flops(arm, before), bytes = _response.Bytes(arm);
         var (loss, norm) = Response(arm, before, round);
         var conditions = _fleet.Conditions(device, round);
-        double decrease = Math.Min(loss + LossNoise * noise.NextGaussian(), 1), size = Math.Max(0, norm * (1 + NormNoise * noise.NextGaussian()));
+        double decrease = Math.Min(loss + _response.LossNoise * noise.NextGaussian(), 1), size = Math.Max(0, norm * (1 + _response.NormNoise * noise.NextGaussian()));
         return new DeviceOutcome(device, arm, before, arm.Ratio, 1, 1 - decrease, size,
             conditions.ComputeSeconds(flops) + bytes / conditions.BytesPerSecond, flops, bytes);
     }
 
-    private (double LossDecrease, double Norm) Response(Arm arm, double before, int round)
-    {
-        double target = Math.Max(_space.TargetRatio, 1e-9), u = arm.Ratio / target, d = (arm.Ratio - before) / target;
-        double v = _space.MaxRank == _space.MinRank ? 1 : Math.Log2((double)arm.Rank / _space.MinRank) / Math.Log2((double)_space.MaxRank / _space.MinRank);
-        double loss = 0.02 + 0.28 * Math.Exp(-4.0 * round / _space.Rounds) * (0.6 + 0.4 * v) - 0.35 * d * d - 0.05 * u * (1 - v);
-        return (loss, (0.4 + 0.6 * Math.Sqrt((double)arm.Rank / _space.MaxRank)) * (1 - 0.3 * u));
-    }
-
-    private static double Flops(Arm arm, double before) => FlopsUnpruned * (1 - (before + arm.Ratio) / 2);
-
-    /// <summary>Down and up; half of an adapter's rows and columns are those of heads and channels.</summary>
-    private static double Bytes(Arm arm) => 2 * BytesPerRank * arm.Rank * (1 - arm.Ratio / 2);
+    private (double LossDecrease, double Norm) Response(Arm arm, double before, int round) => _response.Of(arm, before, (double)round / _space.Rounds);
 
     /// <summary>Over the rounds' conditions: 1 / rate in the mean, of uniform rates ln(high / low) / (high - low).</summary>
     private double ExpectedSeconds(int device, Arm arm, double before) =>
-        Flops(arm, before) / (_fleet[device].PeakGflops * 1e9) * MeanInverse(DeviceProfile.SustainedLow, DeviceProfile.SustainedHigh)
-        + Bytes(arm) * 8e-6 * MeanInverse(DeviceProfile.BandwidthLow, DeviceProfile.BandwidthHigh);
+        _response.Flops(arm, before) / (_fleet[device].PeakGflops * 1e9) * MeanInverse(DeviceProfile.SustainedLow, DeviceProfile.SustainedHigh)
+        + _response.Bytes(arm) * 8e-6 * MeanInverse(DeviceProfile.BandwidthLow, DeviceProfile.BandwidthHigh);
 
     private static double MeanInverse(double low, double high) => Math.Log(high / low) / (high - low);
 }

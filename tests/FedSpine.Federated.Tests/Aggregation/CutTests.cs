@@ -36,6 +36,7 @@ public class CutTests
                 AdapterShape shape = Shape(round.Modules[^1]);
                 int rank = global.State.Modules[0].Rank;
                 Close(Restrict(Dense(global.State.Modules[0]), shape), Dense(Cut(rule, global, shape, rank)), 1e-5);
+                Close(Restrict(Dense(global.State.Modules[0]), shape), Dense(AggregatorFactory.Create(rule).Cut(global, [shape])!.Modules[0]), 1e-5);
             },
             iter: 100);
 

@@ -82,7 +82,7 @@ public sealed class SimulateVerbTests : IDisposable
             Devices = 3, Participation = 1, Rounds = 2, LocalSteps = 5, PruneInterval = 4, TargetSparsity = 0.25, Policy = "random", Aggregation = "flora",
             Partition = "dirichlet:0.3", Criterion = "magnitude", Rank = 8, MinRank = 1, Alpha = 16.5, Targets = "query,value", Batch = 7, Length = 33,
             LearningRate = 1e-4, Fleet = "uniform", EvaluateEvery = 3, EvaluateExamples = 99, Reference = false, TargetAccuracy = 4.5, Seed = 18446744073709551615,
-            Schedule = "one-shot", Smoothing = 0.5, ShareStatistics = true, RewardWeights = "1:0:0",
+            Schedule = "one-shot", Smoothing = 0.5, ShareStatistics = true, RewardWeights = "1:0:0", ShareImportance = false,
         };
         foreach (var property in typeof(SimulationOptions).GetProperties().Where(p => p.Name is not ("EqualityContract" or "Method" or "Device")))
             Assert.False(Equals(property.GetValue(expected), property.GetValue(new SimulationOptions())), $"{property.Name} is not in this test");
@@ -92,7 +92,7 @@ public sealed class SimulateVerbTests : IDisposable
             "--prune-interval", "4", "--target-sparsity", "0.25", "--policy", "random", "--aggregation", "flora", "--partition", "dirichlet:0.3",
             "--criterion", "magnitude", "--rank", "8", "--min-rank", "1", "--alpha", "16.5", "--targets", "query,value", "--batch", "7", "--length", "33",
             "--lr", "1e-4", "--fleet", "uniform", "--evaluate-every", "3", "--evaluate-examples", "99", "--no-reference", "--target-accuracy", "4.5",
-            "--schedule", "one-shot", "--smoothing", "0.5", "--share-statistics", "--reward-weights", "1:0:0", "--seed", "18446744073709551615");
+            "--schedule", "one-shot", "--smoothing", "0.5", "--share-statistics", "--share-importance", "false", "--reward-weights", "1:0:0", "--seed", "18446744073709551615");
         Assert.Equal((0, ""), (run.Code, run.Error));
         Assert.Equal(expected, _simulator.Options);
         Assert.Equal(2, _simulator.Threads);

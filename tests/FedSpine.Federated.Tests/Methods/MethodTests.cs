@@ -65,6 +65,20 @@ public sealed class MethodTests(TinyWorld world) : IClassFixture<TinyWorld>
     }
 
     [Fact]
+    public void Shared_scores_are_paid_for_in_bytes()
+    {
+        (string Folder, RunSummary Summary) Once(bool share) => world.Run(Options with { Rounds = 1, Participation = 1, Policy = "fixed", ShareImportance = share });
+        var (shared, alone) = (Once(true), Once(false));
+        // In the first round nothing is shared yet: devices prune alike, and return their scores, a float for each head and channel that is left.
+        var devices = RunFolderReader.ReadDevices(new RunFolder(shared.Folder));
+        Assert.Equal(devices.Select(d => (d.QueryHeads, d.FfnWidths)), RunFolderReader.ReadDevices(new RunFolder(alone.Folder)).Select(d => (d.QueryHeads, d.FfnWidths)), (a, b) => a.QueryHeads.SequenceEqual(b.QueryHeads) && a.FfnWidths.SequenceEqual(b.FfnWidths));
+        Assert.Equal(devices.Sum(d => 4L * (d.KeyValueHeads.Sum() + d.FfnWidths.Sum())), shared.Summary.BytesUp - alone.Summary.BytesUp);
+        Assert.Equal(alone.Summary.BytesDown, shared.Summary.BytesDown);
+        var error = Assert.Throws<InputException>(() => new SimulationOptions { Method = "fed-random", ShareImportance = true }.Validate());
+        Assert.Equal("--share-importance true contradicts --method fed-random, whose share-importance is false; only fedspine takes another", error.Message);
+    }
+
+    [Fact]
     public void Settings_of_the_ablations_change_the_run()
     {
         string[] Rounds(SimulationOptions options) => [.. RunFolderReader.ReadRounds(new RunFolder(world.Run(options).Folder)).Select(r => string.Join(' ', r.Participants.Select(p => $"{p.Ratio} {p.Rank} {p.LossAfter} {p.Reward}")))];
@@ -74,6 +88,7 @@ public sealed class MethodTests(TinyWorld world) : IClassFixture<TinyWorld>
         Assert.NotEqual(plain, Rounds(options with { ShareStatistics = true }));
         Assert.NotEqual(plain, Rounds(options with { RewardWeights = "0:1:0" }));
         Assert.NotEqual(plain, Rounds(options with { Smoothing = 0 }));
+        Assert.NotEqual(plain, Rounds(options with { ShareImportance = false }));
         Assert.Equal(plain, Rounds(options with { RewardWeights = "0.5:0.3:0.2" }));
     }
 }

@@ -121,7 +121,7 @@ public class PolicyInvariantTests
     }
 
     [Theory]
-    [InlineData("ucb", "unknown policy 'ucb': expected s-ucb, structured-ucb, e-ucb, thompson, epsilon-greedy, random, fixed, tiered, oracle or fixed:RATIO:RANK")]
+    [InlineData("ucb", "unknown policy 'ucb': expected structured-ucb, s-ucb, e-ucb, thompson, epsilon-greedy, random, fixed, tiered, oracle or fixed:RATIO:RANK")]
     [InlineData("fixed:a:4", "policy 'fixed:a:4': expected fixed:RATIO:RANK")]
     [InlineData("fixed:0.9:4", "fixed arm of ratio 0.9 and rank 4")]
     [InlineData("fixed:0.5:64", "fixed arm of ratio 0.5 and rank 64")]

@@ -73,6 +73,23 @@ public class StructuredUcbTests
         Assert.Throws<InputException>(() => policy.Restore(new JsonObject { ["policy"] = "structured-ucb" }));
     }
 
+    [Fact]
+    public void It_tells_where_it_played()
+    {
+        var policy = new StructuredUcbPolicy(Space);
+        DeviceOutcome Play(int device, double ratio, int rank, double seconds) => new(device, new Arm(ratio, rank), 0, ratio, 1, 0.5, 1, seconds);
+        var rewards = policy.Observe([Play(0, 0.25, 8, 1), Play(1, 0.5, 16, 1)]);
+        var again = policy.Observe([Play(0, 0.25, 8, 2), Play(1, 0.5, 4, 1)]);
+        var box = Assert.Single(policy.Arms(0));
+        Assert.True(box.RatioLow <= 0.25 && 0.25 < box.RatioHigh && box.RankLow <= 8 && 8 < box.RankHigh);
+        Assert.Equal((2, (rewards[0] + again[0]) / 2), (box.Plays, box.MeanReward), (a, b) => a.Item1 == b.Item1 && Math.Abs(a.Item2 - b.Item2) < 1e-6);
+        Assert.Equal([(4, 1), (16, 1)], policy.Arms(1).Select(a => (a.RankLow < 8 ? (int)a.RankLow : (int)Math.Round(a.RankHigh), (int)a.Plays)));
+        Assert.Empty(policy.Arms(2));
+        var restored = new StructuredUcbPolicy(Space);
+        restored.Restore(policy.Save());
+        Assert.Equal(policy.Arms(0), restored.Arms(0));
+    }
+
     private static double MeanRegret(string name, double participation) => Enumerable.Range(1, 3).Average(seed =>
         new SyntheticFleet(Space, "jetson", participation, (ulong)seed).Play(worth => PolicyFactory.Create(name, Space, worth), withRegret: true).Regret.Average());
 

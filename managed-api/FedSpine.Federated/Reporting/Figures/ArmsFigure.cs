@@ -36,7 +36,7 @@ internal static class ArmsFigure
 
         string which = shown.Count < withArms.Count ? $" {shown.Count} of {withArms.Count} devices are shown, the most played of each class." : "";
         return new Figure("Arms of the bandit",
-            "A box is a range of ratios and ranks that the policy still tells apart; boxes split where they are played. The number is its discounted count of plays. "
+            "A box is a range of ratios and ranks; s-ucb and e-ucb split theirs where they are played. The number is its count of plays, discounted where the policy does. "
             + $"Hatched: behind the device's present ratio, no longer to be had.{which}", svg.ToString());
     }
 
