@@ -65,7 +65,7 @@ internal static class SimulateSettings
             (o, v) => o with { Schedule = v }),
         new Setting<SimulationOptions, string?>(Text("--criterion", "NAME", $"importance of heads and channels: {string.Join(", ", ImportanceCriteria.Names)} (default: the method's, {MethodCatalog.FedSpine.Criterion})"), Pruning,
             (o, v) => o with { Criterion = v }),
-        new Setting<SimulationOptions, bool?>(OnOff("--share-importance", "rank what to remove by the mean of all devices' scores"), Pruning,
+        new Setting<SimulationOptions, bool?>(OnOff("--share-importance", $"rank what to remove by the mean of all devices' scores (default: the method's, {(MethodCatalog.FedSpine.SharesImportance ? "true" : "false")})"), Pruning,
             (o, v) => o with { ShareImportance = v }),
         new Setting<SimulationOptions, double?>(Real("--smoothing", "L", $"weight of the past in the importance, 0 to below 1 (default: {Defaults.Smoothing})"), Pruning,
             (o, v) => o with { Smoothing = v!.Value }),

@@ -4,7 +4,7 @@ namespace FedSpine.Engine.Pruning;
 public static class ImportanceCriteria
 {
     /// <summary>Of --criterion; the first is the default.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["taylor", "lora-gradient", "activation", "magnitude", "random", "taylor+activation", "taylor+magnitude"];
+    public static IReadOnlyList<string> Names { get; } = ["taylor", "lora-gradient", "activation", "magnitude", "random"];
 
     /// <param name="seed">Of the random criterion.</param>
     /// <exception cref="InputException">No such criterion.</exception>
@@ -15,7 +15,6 @@ public static class ImportanceCriteria
         "activation" => new ActivationCriterion(),
         "magnitude" => new MagnitudeCriterion(),
         "random" => new RandomCriterion(seed),
-        "taylor+activation" or "taylor+magnitude" => new MixedCriterion([.. name.Split('+').Select(part => Create(part, seed))]),
         _ => throw new InputException($"unknown criterion '{name}': expected {string.Join(", ", Names)}"),
     };
 }
