@@ -26,7 +26,7 @@ if (args.Length == 0)
           decode [--json] [--model llama-110m|llama-1b] [--base f32|bf16|q8_0] [--threads N] [--prefill]
                              decoding beside the memory's read bandwidth, or a prompt of 512 tokens beside OpenBLAS, in turn
           coordinator [--json] [--devices N] [--rounds N] [--participation F] [--policy NAME,...] [--seeds N] [--share-statistics] [--record FOLDER]
-                             policies alone on a fleet that answers by formulas: regret, time a round, bytes a device
+                             policies alone on a fleet that answers by formulas, or as recorded runs did: regret, time a round, bytes a device
           device --device cuda|opencl|ilgpu-cpu|host [--json] [--only NAME] [--rounds N] [--tiny]
                              operators, LoRA steps and decoding on a device, beside its own copy and product rates
           device --device ... --cases [--json] [--only NAME] [--rounds N] [--tiny]

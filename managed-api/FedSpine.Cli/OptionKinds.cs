@@ -86,9 +86,6 @@ internal static class OptionKinds
 
     public static Option<bool> Flag(string name, string description) => new(name) { Description = description, Arity = ArgumentArity.Zero };
 
-    /// <summary>Null when it is not given: something else decides.</summary>
-    public static Option<bool?> OnOff(string name, string description) => new(name) { HelpName = "true|false", Description = description, Arity = ArgumentArity.ExactlyOne };
-
     private sealed class ModelOption(string name) : Option<string?>(name);
 
     /// <summary>The number that was given; null without one.</summary>

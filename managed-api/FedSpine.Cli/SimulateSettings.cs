@@ -16,6 +16,13 @@ internal static class SimulateSettings
 
     private static readonly SimulationOptions Defaults = new();
 
+    /// <summary>Not bool: a bool option leaves a word that is neither true nor false to the command line, and is true without one.</summary>
+    private enum Answer
+    {
+        False,
+        True,
+    }
+
     /// <summary>New instances: an option belongs to one command.</summary>
     public static Setting<SimulationOptions>[] Create() =>
     [
@@ -55,7 +62,7 @@ internal static class SimulateSettings
         new Setting<SimulationOptions, string?>(Text("--fleet", "NAME", $"{string.Join(", ", Federated.Simulation.Fleet.Names)}: kinds of devices, for the virtual clock (default: {Defaults.Fleet})"), Fleet,
             (o, v) => o with { Fleet = v! }),
 
-        new Setting<SimulationOptions, string?>(Text("--method", "NAME", $"{string.Join(", ", MethodCatalog.Names)}: sets policy, criterion, schedule and aggregation (default: {Defaults.Method})"), Pruning,
+        new Setting<SimulationOptions, string?>(Text("--method", "NAME", $"{string.Join(", ", MethodCatalog.Names)}: sets policy, criterion, schedule, aggregation and whether importance is shared (default: {Defaults.Method})"), Pruning,
             (o, v) => o.Method == v ? o : o with { Method = v!, Policy = null, Criterion = null, Schedule = null, Aggregation = null, ShareImportance = null }),
         new Setting<SimulationOptions, double?>(Real("--target-sparsity", "P", $"fraction of the blocks' weights to remove, 0 to 0.95 (default: {Defaults.TargetSparsity})"), Pruning,
             (o, v) => o with { TargetSparsity = v!.Value }),
@@ -65,8 +72,8 @@ internal static class SimulateSettings
             (o, v) => o with { Schedule = v }),
         new Setting<SimulationOptions, string?>(Text("--criterion", "NAME", $"importance of heads and channels: {string.Join(", ", ImportanceCriteria.Names)} (default: the method's, {MethodCatalog.FedSpine.Criterion})"), Pruning,
             (o, v) => o with { Criterion = v }),
-        new Setting<SimulationOptions, bool?>(OnOff("--share-importance", $"rank what to remove by the mean of all devices' scores (default: the method's, {(MethodCatalog.FedSpine.SharesImportance ? "true" : "false")})"), Pruning,
-            (o, v) => o with { ShareImportance = v }),
+        new Setting<SimulationOptions, Answer?>(Choice("--share-importance", $"rank what to remove by the mean of all devices' scores (default: the method's, {(MethodCatalog.FedSpine.SharesImportance ? "true" : "false")})", ("true", Answer.True), ("false", Answer.False)), Pruning,
+            (o, v) => o with { ShareImportance = v == Answer.True }),
         new Setting<SimulationOptions, double?>(Real("--smoothing", "L", $"weight of the past in the importance, 0 to below 1 (default: {Defaults.Smoothing})"), Pruning,
             (o, v) => o with { Smoothing = v!.Value }),
         new Setting<SimulationOptions, string?>(Text("--policy", "NAME", $"who picks ratio and rank: {string.Join(", ", PolicyFactory.Names)} or fixed:RATIO:RANK (default: the method's, {MethodCatalog.FedSpine.Policy})"), Pruning,

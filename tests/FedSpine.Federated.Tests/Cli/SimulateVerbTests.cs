@@ -181,6 +181,7 @@ public sealed class SimulateVerbTests : IDisposable
     [InlineData("--task causal-lm", "--task causal-lm: the bundled sample is an encoder")]
     [InlineData("--method fedavg", "--method fedavg: expected fedspine, fedlora, hetlora, fed-magnitude")]
     [InlineData("--method fed-random --criterion taylor", "--criterion taylor contradicts --method fed-random, whose criterion is random; only fedspine takes another")]
+    [InlineData("--share-importance maybe", "--share-importance maybe: expected true or false")]
     [InlineData("--policy s-ucb --method fedlora", "--policy s-ucb contradicts --method fedlora, whose policy is fixed")]
     [InlineData("--method hetlora --target-sparsity 0.5", "--target-sparsity 0.5 contradicts --method hetlora, which does not prune")]
     [InlineData("--schedule none --target-sparsity 0.5", "--target-sparsity 0.5 contradicts --schedule none, which does not prune")]
