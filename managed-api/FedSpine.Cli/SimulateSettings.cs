@@ -62,8 +62,8 @@ internal static class SimulateSettings
         new Setting<SimulationOptions, string?>(Text("--fleet", "NAME", $"{string.Join(", ", Federated.Simulation.Fleet.Names)}: kinds of devices, for the virtual clock (default: {Defaults.Fleet})"), Fleet,
             (o, v) => o with { Fleet = v! }),
 
-        new Setting<SimulationOptions, string?>(Text("--method", "NAME", $"{string.Join(", ", MethodCatalog.Names)}: sets policy, criterion, schedule, aggregation and whether importance is shared (default: {Defaults.Method})"), Pruning,
-            (o, v) => o.Method == v ? o : o with { Method = v!, Policy = null, Criterion = null, Schedule = null, Aggregation = null, ShareImportance = null }),
+        new Setting<SimulationOptions, string?>(Text("--method", "NAME", $"{string.Join(", ", MethodCatalog.Names)}: sets policy, criterion, schedule, aggregation, whether importance is shared and logits are calibrated (default: {Defaults.Method})"), Pruning,
+            (o, v) => o.Method == v ? o : o with { Method = v!, Policy = null, Criterion = null, Schedule = null, Aggregation = null, ShareImportance = null, CalibrateLogits = null }),
         new Setting<SimulationOptions, double?>(Real("--target-sparsity", "P", $"fraction of the blocks' weights to remove, 0 to 0.95 (default: {Defaults.TargetSparsity})"), Pruning,
             (o, v) => o with { TargetSparsity = v!.Value }),
         new Setting<SimulationOptions, int?>(Integer("--prune-interval", "N", $"local steps between two pruning events (default: {Defaults.PruneInterval})"), Pruning,
@@ -72,8 +72,10 @@ internal static class SimulateSettings
             (o, v) => o with { Schedule = v }),
         new Setting<SimulationOptions, string?>(Text("--criterion", "NAME", $"importance of heads and channels: {string.Join(", ", ImportanceCriteria.Names)} (default: the method's, {MethodCatalog.FedSpine.Criterion})"), Pruning,
             (o, v) => o with { Criterion = v }),
-        new Setting<SimulationOptions, Answer?>(Choice("--share-importance", $"rank what to remove by the mean of all devices' scores (default: the method's, {(MethodCatalog.FedSpine.SharesImportance ? "true" : "false")})", ("true", Answer.True), ("false", Answer.False)), Pruning,
+        new Setting<SimulationOptions, Answer?>(Choice("--share-importance", $"rank what to remove by the mean of all devices' scores (default: the method's, {Word(MethodCatalog.FedSpine.SharesImportance)})", ("true", Answer.True), ("false", Answer.False)), Pruning,
             (o, v) => o with { ShareImportance = v == Answer.True }),
+        new Setting<SimulationOptions, Answer?>(Choice("--calibrate-logits", $"while a device tunes a classifier, make up in its logits for the labels it has more or fewer of than all (default: the method's, {Word(MethodCatalog.FedSpine.CalibratesLogits)})", ("true", Answer.True), ("false", Answer.False)), Pruning,
+            (o, v) => o with { CalibrateLogits = v == Answer.True }),
         new Setting<SimulationOptions, double?>(Real("--smoothing", "L", $"weight of the past in the importance, 0 to below 1 (default: {Defaults.Smoothing})"), Pruning,
             (o, v) => o with { Smoothing = v!.Value }),
         new Setting<SimulationOptions, string?>(Text("--policy", "NAME", $"who picks ratio and rank: {string.Join(", ", PolicyFactory.Names)} or fixed:RATIO:RANK (default: the method's, {MethodCatalog.FedSpine.Policy})"), Pruning,
@@ -111,4 +113,6 @@ internal static class SimulateSettings
         new Setting<SimulationOptions, bool>(Flag("--no-reference", "do not also run the same federation without pruning"), Evaluation,
             (o, v) => o with { Reference = !v }),
     ];
+
+    private static string Word(bool value) => value ? "true" : "false";
 }

@@ -82,15 +82,16 @@ public sealed record ComparisonPlan
         }
     }
 
-    /// <summary>The same adapter tuned without pruning: what only pruning and its policy read has its default, so that equal runs are equal.</summary>
+    /// <summary>The same adapter tuned without pruning, as this project's method would: what only pruning and its policy read has its default, so that equal runs are equal.</summary>
     private static SimulationOptions WithoutPruning(SimulationOptions options)
     {
         var (defaults, method) = (new SimulationOptions(), MethodCatalog.FedSpine);
-        return options with
+        return Method.Complete(options with
         {
             Method = method.Name, Policy = "fixed", Schedule = PruningSchedule.None, Criterion = method.Criterion, Aggregation = method.Aggregation,
             Smoothing = defaults.Smoothing, PruneInterval = defaults.PruneInterval, TargetSparsity = defaults.TargetSparsity, MinRank = defaults.MinRank,
             RewardWeights = null, ShareStatistics = false, ShareImportance = method.SharesImportance,
-        };
+            CalibrateLogits = options.Method == method.Name ? options.CalibrateLogits : null,
+        });
     }
 }

@@ -1,11 +1,12 @@
 using FedSpine.Engine;
+using FedSpine.Engine.Tasks;
 using FedSpine.Federated.Simulation;
 
 namespace FedSpine.Federated.Methods;
 
 /// <summary>
 /// What sets one federated method apart from another: who picks ratio and rank, how heads and channels are scored, when they are
-/// removed, and how adapters are merged. All else of a run (data, split, fleet, clock, batch, steps, seed) is the same for every method.
+/// removed, how adapters are merged, and what devices tell each other beside adapters. All else of a run (data, split, fleet, clock, batch, steps, seed) is the same for every method.
 /// </summary>
 /// <param name="Name">As --method takes it.</param>
 /// <param name="Policy">One of <see cref="Policies.PolicyFactory.Names"/>.</param>
@@ -14,11 +15,14 @@ namespace FedSpine.Federated.Methods;
 /// <param name="Aggregation">One of <see cref="Aggregation.AggregatorFactory.Names"/>.</param>
 public sealed record Method(string Name, string Policy, string Criterion, string Schedule, string Aggregation)
 {
-    /// <summary>Whether its four parts may be replaced one by one, for ablations. A baseline is what its paper says.</summary>
+    /// <summary>Whether its parts may be replaced one by one, for ablations. A baseline is what its paper says.</summary>
     public bool IsOpen { get; init; }
 
     /// <summary>Whether devices rank by the mean of all devices' scores.</summary>
     public bool SharesImportance { get; init; }
+
+    /// <summary>Whether a device's logits are calibrated by its labels while it tunes a classifier.</summary>
+    public bool CalibratesLogits { get; init; }
 
     /// <summary>
     /// The options with what the method decides filled in. Options that are complete come back as they were.
@@ -34,6 +38,8 @@ public sealed record Method(string Name, string Policy, string Criterion, string
             Schedule = method.Settle("schedule", options.Schedule, method.Schedule),
             Aggregation = method.Settle("aggregation", options.Aggregation, method.Aggregation),
             ShareImportance = method.Settle("share-importance", options.ShareImportance, method.SharesImportance),
+            CalibrateLogits = options.Task != TaskKind.Classification && options.CalibrateLogits is null ? false
+                : method.Settle("calibrate-logits", options.CalibrateLogits, method.CalibratesLogits),
         };
     }
 

@@ -7,9 +7,9 @@ public static class MethodCatalog
 {
     /// <summary>
     /// Ratio and rank per device by a bandit, pruning between steps of tuning by what all devices find important, exact merging of
-    /// unlike adapters.
+    /// unlike adapters, logits calibrated where devices hold unlike labels.
     /// </summary>
-    public static Method FedSpine { get; } = new("fedspine", "structured-ucb", "taylor", PruningSchedule.Iterative, "svd") { IsOpen = true, SharesImportance = true };
+    public static Method FedSpine { get; } = new("fedspine", "structured-ucb", "taylor", PruningSchedule.Iterative, "svd") { IsOpen = true, SharesImportance = true, CalibratesLogits = true };
 
     /// <summary>LoRA of one rank, A and B averaged apart, no pruning (FedIT, Zhang et al., ICASSP 2024).</summary>
     public static Method FedLora { get; } = new("fedlora", "fixed", "taylor", PruningSchedule.None, "fedavg");

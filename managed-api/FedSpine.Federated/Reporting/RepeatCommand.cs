@@ -9,11 +9,18 @@ namespace FedSpine.Federated.Reporting;
 /// <summary>The command line that repeats a run: every option that differs from its default.</summary>
 public static class RepeatCommand
 {
+    /// <summary>Settings that are true by their option alone; one that may also be left to the method takes a value.</summary>
+    private static readonly HashSet<string> Flags =
+        [.. RunJson.Default.SimulationOptions.Properties.Where(p => p.PropertyType == typeof(bool)).Select(p => p.Name)];
+
     public static string For(SimulationOptions options)
     {
         // A complete configuration also holds what its method decided; that needs no option.
         var own = MethodCatalog.Find(options.Method);
-        var defaults = ToJson(Method.Complete(new SimulationOptions { Method = own.Name }) with { Method = MethodCatalog.FedSpine.Name });
+        var defaults = ToJson(Method.Complete(new SimulationOptions { Method = own.Name, Task = options.Task }) with
+        {
+            Method = MethodCatalog.FedSpine.Name, Task = new SimulationOptions().Task,
+        });
         var command = new StringBuilder("fedspine simulate");
         foreach (var (key, value) in ToJson(options))
         {
@@ -34,7 +41,7 @@ public static class RepeatCommand
 
     private static string Option(string key, JsonNode value) => value.GetValueKind() switch
     {
-        JsonValueKind.True or JsonValueKind.False when key is "reference" or "shareStatistics" => OptionName(key),
+        JsonValueKind.True or JsonValueKind.False when Flags.Contains(key) => OptionName(key),
         JsonValueKind.String => $"{OptionName(key)} {ShellQuote.Quote(value.GetValue<string>())}",
         _ => $"{OptionName(key)} {value.ToJsonString()}",
     };

@@ -14,6 +14,21 @@ internal sealed record FederationSetup(
     /// <summary>Values of the trainable head as the base has it, by parameter name: where every run starts.</summary>
     public IReadOnlyDictionary<string, float[]> InitialHead { get; } = ReadHead(Base);
 
+    /// <summary>The bias that calibration of the logits goes through; null where there is none, or it is not asked for.</summary>
+    public string? CalibratedBias { get; } = Options.CalibrateLogits!.Value ? Base.Head.Out?.Bias?.Name : null;
+
+    /// <summary>(C) examples of each label that all devices have together; empty without labels.</summary>
+    public IReadOnlyList<int> LabelCounts { get; } = CountLabels(Data, Shares.SelectMany(s => s));
+
+    /// <summary>(C) those among the given training examples.</summary>
+    public static int[] CountLabels(TaskData data, IEnumerable<int> examples)
+    {
+        var counts = new int[data.Labels.Count];
+        foreach (int example in counts.Length > 0 ? examples : [])
+            counts[data.Train[example].Label]++;
+        return counts;
+    }
+
     /// <summary>Where the adapter modules of a device sit in the base, in checkpoint order.</summary>
     public IReadOnlyList<AdapterShape> Shapes(IReadOnlyList<KeptGroups> kept)
     {

@@ -76,6 +76,12 @@ public sealed record SimulationOptions
     /// </summary>
     public bool? ShareImportance { get; init; }
 
+    /// <summary>
+    /// While a device tunes a classifier, its logits are calibrated by its labels (<see cref="LogitCalibration"/>), against devices that hold
+    /// unlike labels. Null: the method's.
+    /// </summary>
+    public bool? CalibrateLogits { get; init; }
+
     /// <summary>lambda, the weight of the past in S = lambda S + (1 - lambda) score, [0, 1).</summary>
     public double Smoothing { get; init; } = 0.9;
 

@@ -43,6 +43,8 @@ public static class SimulationValidation
             throw new InputException($"--schedule {options.Schedule}: expected {string.Join(", ", PruningSchedule.Names)}");
         if (!ImportanceCriteria.Names.Contains(options.Criterion))
             throw new InputException($"--criterion {options.Criterion}: expected {string.Join(", ", ImportanceCriteria.Names)}");
+        if (options.Task != TaskKind.Classification && options.CalibrateLogits!.Value)
+            throw new InputException("--calibrate-logits true: only classification has labels to calibrate by");
         if (!Fleet.Names.Contains(options.Fleet))
             throw new InputException($"--fleet {options.Fleet}: expected {string.Join(", ", Fleet.Names)}");
         AggregatorFactory.Create(options.Aggregation!);

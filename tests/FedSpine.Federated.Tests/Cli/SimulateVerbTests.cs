@@ -4,6 +4,7 @@ using FedSpine.Cli;
 using FedSpine.Engine;
 using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Text;
+using FedSpine.Federated.Methods;
 using FedSpine.Federated.Reporting;
 using FedSpine.Federated.Simulation;
 
@@ -82,7 +83,7 @@ public sealed class SimulateVerbTests : IDisposable
             Devices = 3, Participation = 1, Rounds = 2, LocalSteps = 5, PruneInterval = 4, TargetSparsity = 0.25, Policy = "random", Aggregation = "flora",
             Partition = "dirichlet:0.3", Criterion = "magnitude", Rank = 8, MinRank = 1, Alpha = 16.5, Targets = "query,value", Batch = 7, Length = 33,
             LearningRate = 1e-4, Fleet = "uniform", EvaluateEvery = 3, EvaluateExamples = 99, Reference = false, TargetAccuracy = 4.5, Seed = 18446744073709551615,
-            Schedule = "one-shot", Smoothing = 0.5, ShareStatistics = true, RewardWeights = "1:0:0", ShareImportance = false,
+            Schedule = "one-shot", Smoothing = 0.5, ShareStatistics = true, RewardWeights = "1:0:0", ShareImportance = false, CalibrateLogits = false,
         };
         foreach (var property in typeof(SimulationOptions).GetProperties().Where(p => p.Name is not ("EqualityContract" or "Method" or "Device")))
             Assert.False(Equals(property.GetValue(expected), property.GetValue(new SimulationOptions())), $"{property.Name} is not in this test");
@@ -92,7 +93,7 @@ public sealed class SimulateVerbTests : IDisposable
             "--prune-interval", "4", "--target-sparsity", "0.25", "--policy", "random", "--aggregation", "flora", "--partition", "dirichlet:0.3",
             "--criterion", "magnitude", "--rank", "8", "--min-rank", "1", "--alpha", "16.5", "--targets", "query,value", "--batch", "7", "--length", "33",
             "--lr", "1e-4", "--fleet", "uniform", "--evaluate-every", "3", "--evaluate-examples", "99", "--no-reference", "--target-accuracy", "4.5",
-            "--schedule", "one-shot", "--smoothing", "0.5", "--share-statistics", "--share-importance", "false", "--reward-weights", "1:0:0", "--seed", "18446744073709551615");
+            "--schedule", "one-shot", "--smoothing", "0.5", "--share-statistics", "--share-importance", "false", "--calibrate-logits", "false", "--reward-weights", "1:0:0", "--seed", "18446744073709551615");
         Assert.Equal((0, ""), (run.Code, run.Error));
         Assert.Equal(expected, _simulator.Options);
         Assert.Equal(2, _simulator.Threads);
@@ -101,7 +102,7 @@ public sealed class SimulateVerbTests : IDisposable
         string command = RepeatCommand.For(expected);
         string[] words = command["fedspine simulate ".Length..].Split(' ');
         Run([.. words, "--out", Path.Combine(_root, "again")]);
-        Assert.Equal(expected, _simulator.Options);
+        Assert.Equal(Method.Complete(expected), Method.Complete(_simulator.Options!));
     }
 
     [Fact]
@@ -182,6 +183,7 @@ public sealed class SimulateVerbTests : IDisposable
     [InlineData("--method fedavg", "--method fedavg: expected fedspine, fedlora, hetlora, fed-magnitude")]
     [InlineData("--method fed-random --criterion taylor", "--criterion taylor contradicts --method fed-random, whose criterion is random; only fedspine takes another")]
     [InlineData("--share-importance maybe", "--share-importance maybe: expected true or false")]
+    [InlineData("--calibrate-logits maybe", "--calibrate-logits maybe: expected true or false")]
     [InlineData("--policy s-ucb --method fedlora", "--policy s-ucb contradicts --method fedlora, whose policy is fixed")]
     [InlineData("--method hetlora --target-sparsity 0.5", "--target-sparsity 0.5 contradicts --method hetlora, which does not prune")]
     [InlineData("--schedule none --target-sparsity 0.5", "--target-sparsity 0.5 contradicts --schedule none, which does not prune")]

@@ -63,7 +63,7 @@ public sealed class ComparisonPlanTests : IDisposable
         while (!File.Exists(Path.Combine(folder!.FullName, "FedSpine.Engine.sln")))
             folder = folder.Parent;
         string[] files = Directory.GetFiles(Path.Combine(folder.FullName, "bench", "ablations"), "*.json");
-        Assert.Equal(11, files.Length);
+        Assert.Equal(12, files.Length);
         Assert.All(files, file =>
         {
             var plan = ComparisonConfig.Read(file) with { DataSets = [new NamedSettings("sample", [])] }; // their data and model are elsewhere

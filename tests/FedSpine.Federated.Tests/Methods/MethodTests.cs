@@ -31,7 +31,8 @@ public sealed class MethodTests(TinyWorld world) : IClassFixture<TinyWorld>
     [Fact]
     public void Nothing_but_the_method_differs()
     {
-        var first = MethodCatalog.Names.Select(name => RunFolderReader.ReadRounds(new RunFolder(world.Run(Options with { Method = name }).Folder))[0]).ToList();
+        // Calibration is fedspine's, and its losses are those of calibrated logits.
+        var first = MethodCatalog.Names.Select(name => RunFolderReader.ReadRounds(new RunFolder(world.Run(Options with { Method = name, CalibrateLogits = false }).Folder))[0]).ToList();
         Assert.All(first, round => Assert.Equal(first[0].Participants.Select(p => (p.Device, p.Class, p.Examples)), round.Participants.Select(p => (p.Device, p.Class, p.Examples))));
         // B is zero at first: whatever the rank, all start from the base on the same data.
         Assert.All(first, round => Assert.Equal(first[0].Participants.Select(p => p.LossBefore), round.Participants.Select(p => p.LossBefore)));
@@ -79,6 +80,29 @@ public sealed class MethodTests(TinyWorld world) : IClassFixture<TinyWorld>
     }
 
     [Fact]
+    public void Calibrated_logits_are_paid_for_in_bytes_and_are_not_a_baselines()
+    {
+        RunSummary Once(bool calibrate) => world.Run(Options with { Rounds = 1, Participation = 1, Policy = "fixed", CalibrateLogits = calibrate }).Summary;
+        var (calibrated, plain) = (Once(true), Once(false));
+        Assert.Equal((4 * 8, 4 * 8), (calibrated.BytesUp - plain.BytesUp, calibrated.BytesDown - plain.BytesDown)); // four devices, two labels
+        var error = Assert.Throws<InputException>(() => new SimulationOptions { Method = "hetlora", CalibrateLogits = true }.Validate());
+        Assert.Equal("--calibrate-logits true contradicts --method hetlora, whose calibrate-logits is false; only fedspine takes another", error.Message);
+        error = Assert.Throws<InputException>(() => (world.CausalLm with { CalibrateLogits = true }).Validate());
+        Assert.Equal("--calibrate-logits true: only classification has labels to calibrate by", error.Message);
+        Assert.Equal(false, Method.Complete(world.CausalLm).CalibrateLogits);
+    }
+
+    [Fact]
+    public void A_device_that_holds_one_label_has_nothing_to_learn_from_that()
+    {
+        // Two labels in two shards: each device holds one of them alone.
+        var options = Options with { Devices = 2, Rounds = 1, Participation = 1, Policy = "fixed", Partition = "shards:1" };
+        IEnumerable<double> Losses(bool calibrate) => RunFolderReader.ReadRounds(new RunFolder(world.Run(options with { CalibrateLogits = calibrate }).Folder))[0].Participants.Select(p => p.LossBefore);
+        Assert.All(Losses(true), loss => Assert.InRange(loss, 0, 0.05));
+        Assert.All(Losses(false), loss => Assert.InRange(loss, 0.1, 5));
+    }
+
+    [Fact]
     public void Settings_of_the_ablations_change_the_run()
     {
         string[] Rounds(SimulationOptions options) => [.. RunFolderReader.ReadRounds(new RunFolder(world.Run(options).Folder)).Select(r => string.Join(' ', r.Participants.Select(p => $"{p.Ratio} {p.Rank} {p.LossAfter} {p.Reward}")))];
@@ -89,6 +113,7 @@ public sealed class MethodTests(TinyWorld world) : IClassFixture<TinyWorld>
         Assert.NotEqual(plain, Rounds(options with { RewardWeights = "0:1:0" }));
         Assert.NotEqual(plain, Rounds(options with { Smoothing = 0 }));
         Assert.NotEqual(plain, Rounds(options with { ShareImportance = false }));
+        Assert.NotEqual(plain, Rounds(options with { CalibrateLogits = false }));
         Assert.Equal(plain, Rounds(options with { RewardWeights = "0.5:0.3:0.2" }));
     }
 }
