@@ -14,20 +14,12 @@ internal sealed record FederationSetup(
     /// <summary>Values of the trainable head as the base has it, by parameter name: where every run starts.</summary>
     public IReadOnlyDictionary<string, float[]> InitialHead { get; } = ReadHead(Base);
 
-    /// <summary>The bias that calibration of the logits goes through; null where there is none, or it is not asked for.</summary>
+    /// <summary>The bias through which logits are calibrated; null where the head has none, or it is not asked for.</summary>
     public string? CalibratedBias { get; } = Options.CalibrateLogits!.Value ? Base.Head.Out?.Bias?.Name : null;
 
-    /// <summary>(C) examples of each label that all devices have together; empty without labels.</summary>
-    public IReadOnlyList<int> LabelCounts { get; } = CountLabels(Data, Shares.SelectMany(s => s));
-
-    /// <summary>(C) those among the given training examples.</summary>
-    public static int[] CountLabels(TaskData data, IEnumerable<int> examples)
-    {
-        var counts = new int[data.Labels.Count];
-        foreach (int example in counts.Length > 0 ? examples : [])
-            counts[data.Train[example].Label]++;
-        return counts;
-    }
+    /// <summary>A device's calibration, by its examples; null where logits are not calibrated.</summary>
+    public LogitCalibration? CalibrationOf(int[] examples) => CalibratedBias is null ? null
+        : new LogitCalibration(CalibratedBias, LogitCalibration.Shift(CountLabels(examples), CountLabels(Shares.SelectMany(s => s))));
 
     /// <summary>Where the adapter modules of a device sit in the base, in checkpoint order.</summary>
     public IReadOnlyList<AdapterShape> Shapes(IReadOnlyList<KeptGroups> kept)
@@ -44,6 +36,14 @@ internal sealed record FederationSetup(
         }
 
         return shapes;
+    }
+
+    private int[] CountLabels(IEnumerable<int> examples)
+    {
+        var counts = new int[Data.Labels.Count];
+        foreach (int example in examples)
+            counts[Data.Train[example].Label]++;
+        return counts;
     }
 
     private static Dictionary<string, float[]> ReadHead(Model model)

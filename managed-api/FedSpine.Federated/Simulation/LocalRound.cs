@@ -68,9 +68,9 @@ internal static class LocalRound
             : CubicSchedule.Within(options.LocalSteps, device.Ratio, arm.Ratio, options.PruneInterval);
 
         var download = federation.DownloadFor(device, arm.Rank);
-        float[] shift = setup.CalibratedBias is null ? [] : LogitCalibration.Shift(FederationSetup.CountLabels(setup.Data, device.Examples), setup.LabelCounts);
-        var model = DeviceModel.Create(setup, backend, device.Kept, arm.Rank, setup.CalibratedBias is { } bias
-            ? download with { Adapter = LogitCalibration.Add(download.Adapter, bias, shift, 1) } : download);
+        var calibration = setup.CalibrationOf(device.Examples);
+        var model = DeviceModel.Create(setup, backend, device.Kept, arm.Rank,
+            calibration is null ? download : download with { Adapter = calibration.Add(download.Adapter) });
         Trainer? trainer = null;
         ImportanceScorer? scorer = null;
         try
@@ -106,15 +106,13 @@ internal static class LocalRound
 
             double lossAfter = ProbeLoss(trainer);
             var state = AdapterTransfer.Extract(model);
-            if (setup.CalibratedBias is { } calibrated)
-                state = LogitCalibration.Add(state, calibrated, shift, -1);
+            state = calibration?.Remove(state) ?? state;
             var conditions = setup.Fleet.Conditions(device.Device, task.Round);
             // A device that has not scored in this round returns no scores.
             bool shares = options.ShareImportance!.Value && scorer is not null;
-            long down = download.Bytes + (shares && federation.Importance is not null ? SharedImportance.Bytes(device.Kept) : 0);
-            long up = state.Bytes + (shares ? SharedImportance.Bytes(model.Kept) : 0);
-            if (setup.CalibratedBias is not null)
-                (down, up) = (down + LogitCalibration.Bytes(setup.LabelCounts), up + LogitCalibration.Bytes(setup.LabelCounts));
+            long counts = calibration?.Bytes ?? 0;
+            long down = download.Bytes + counts + (shares && federation.Importance is not null ? SharedImportance.Bytes(device.Kept) : 0);
+            long up = state.Bytes + counts + (shares ? SharedImportance.Bytes(model.Kept) : 0);
             return new LocalResult
             {
                 State = state,

@@ -37,6 +37,8 @@ public static class Simulator
         var backend = compute.Accelerator ?? host!;
         using var task = TaskLoader.Load(options, backend);
         var setup = CreateSetup(options, task);
+        if (options.CalibrateLogits!.Value && setup.CalibratedBias is null)
+            progress.Note("logits are not calibrated: this model's head has no bias to do it through");
         using var workers = new Workers(compute);
         var pruned = CreateFederation(setup, options.Policy!, Method.TargetOf(options));
         var reference = options.Reference ? CreateFederation(setup, "fixed", targetRatio: 0) : null;

@@ -33,12 +33,13 @@ public class LogitCalibrationTests
     {
         var head = new Dictionary<string, float[]> { ["w"] = [1, 2], ["b"] = [0.5f, -0.25f] };
         var state = new AdapterState([], head);
-        var there = LogitCalibration.Add(state, "b", [2, -1], 1);
+        var calibration = new LogitCalibration("b", [2, -1]);
+        var there = calibration.Add(state);
         Assert.Equal([2.5f, -1.25f], there.Head["b"]);
         Assert.Equal([0.5f, -0.25f], state.Head["b"]);
-        var back = LogitCalibration.Add(there, "b", [2, -1], -1);
+        var back = calibration.Remove(there);
         Assert.Equal(head["b"], back.Head["b"]);
         Assert.Same(head["w"], back.Head["w"]);
-        Assert.Equal(12, LogitCalibration.Bytes([1, 2, 3]));
+        Assert.Equal(8, calibration.Bytes);
     }
 }
