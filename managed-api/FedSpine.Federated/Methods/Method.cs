@@ -6,7 +6,8 @@ namespace FedSpine.Federated.Methods;
 
 /// <summary>
 /// What sets one federated method apart from another: who picks ratio and rank, how heads and channels are scored, when they are
-/// removed, how adapters are merged, and what devices tell each other beside adapters. All else of a run (data, split, fleet, clock, batch, steps, seed) is the same for every method.
+/// removed, how adapters are merged, and whether devices share scores and are calibrated. All else of a run (data, split, fleet,
+/// clock, batch, steps, seed) is the same for every method.
 /// </summary>
 /// <param name="Name">As --method takes it.</param>
 /// <param name="Policy">One of <see cref="Policies.PolicyFactory.Names"/>.</param>
