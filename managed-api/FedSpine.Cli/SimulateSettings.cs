@@ -1,3 +1,4 @@
+using System.CommandLine;
 using FedSpine.Engine.Pruning;
 using FedSpine.Engine.Tasks;
 using FedSpine.Engine.Text;
@@ -72,9 +73,9 @@ internal static class SimulateSettings
             (o, v) => o with { Schedule = v }),
         new Setting<SimulationOptions, string?>(Text("--criterion", "NAME", $"importance of heads and channels: {string.Join(", ", ImportanceCriteria.Names)} (default: the method's, {MethodCatalog.FedSpine.Criterion})"), Pruning,
             (o, v) => o with { Criterion = v }),
-        new Setting<SimulationOptions, Answer?>(Choice("--share-importance", $"rank what to remove by the mean of all devices' scores (default: the method's, {Word(MethodCatalog.FedSpine.SharesImportance)})", ("true", Answer.True), ("false", Answer.False)), Pruning,
+        new Setting<SimulationOptions, Answer?>(Question("--share-importance", "rank what to remove by the mean of all devices' scores", MethodCatalog.FedSpine.SharesImportance), Pruning,
             (o, v) => o with { ShareImportance = v == Answer.True }),
-        new Setting<SimulationOptions, Answer?>(Choice("--calibrate-logits", $"while a device tunes a classifier, make up in its logits for the labels it has more or fewer of than all (default: the method's, {Word(MethodCatalog.FedSpine.CalibratesLogits)})", ("true", Answer.True), ("false", Answer.False)), Pruning,
+        new Setting<SimulationOptions, Answer?>(Question("--calibrate-logits", "while a device tunes a classifier, make up in its logits for the labels it has more or fewer of than all", MethodCatalog.FedSpine.CalibratesLogits), Pruning,
             (o, v) => o with { CalibrateLogits = v == Answer.True }),
         new Setting<SimulationOptions, double?>(Real("--smoothing", "L", $"weight of the past in the importance, 0 to below 1 (default: {Defaults.Smoothing})"), Pruning,
             (o, v) => o with { Smoothing = v!.Value }),
@@ -114,5 +115,6 @@ internal static class SimulateSettings
             (o, v) => o with { Reference = !v }),
     ];
 
-    private static string Word(bool value) => value ? "true" : "false";
+    private static Option<Answer?> Question(string name, string description, bool own) =>
+        Choice(name, $"{description} (default: the method's, {(own ? "true" : "false")})", ("true", Answer.True), ("false", Answer.False));
 }

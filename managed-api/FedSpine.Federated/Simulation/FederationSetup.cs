@@ -14,12 +14,14 @@ internal sealed record FederationSetup(
     /// <summary>Values of the trainable head as the base has it, by parameter name: where every run starts.</summary>
     public IReadOnlyDictionary<string, float[]> InitialHead { get; } = ReadHead(Base);
 
+    private readonly int[] _labelCounts = Options.CalibrateLogits!.Value ? CountLabels(Data, Shares.SelectMany(s => s)) : [];
+
     /// <summary>The bias through which logits are calibrated; null where the head has none, or it is not asked for.</summary>
     public string? CalibratedBias { get; } = Options.CalibrateLogits!.Value ? Base.Head.Out?.Bias?.Name : null;
 
     /// <summary>A device's calibration, by its examples; null where logits are not calibrated.</summary>
     public LogitCalibration? CalibrationOf(int[] examples) => CalibratedBias is null ? null
-        : new LogitCalibration(CalibratedBias, LogitCalibration.Shift(CountLabels(examples), CountLabels(Shares.SelectMany(s => s))));
+        : new LogitCalibration(CalibratedBias, LogitCalibration.Shift(CountLabels(Data, examples), _labelCounts));
 
     /// <summary>Where the adapter modules of a device sit in the base, in checkpoint order.</summary>
     public IReadOnlyList<AdapterShape> Shapes(IReadOnlyList<KeptGroups> kept)
@@ -38,11 +40,11 @@ internal sealed record FederationSetup(
         return shapes;
     }
 
-    private int[] CountLabels(IEnumerable<int> examples)
+    private static int[] CountLabels(TaskData data, IEnumerable<int> examples)
     {
-        var counts = new int[Data.Labels.Count];
+        var counts = new int[data.Labels.Count];
         foreach (int example in examples)
-            counts[Data.Train[example].Label]++;
+            counts[data.Train[example].Label]++;
         return counts;
     }
 

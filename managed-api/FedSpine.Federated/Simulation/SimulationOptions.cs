@@ -78,7 +78,7 @@ public sealed record SimulationOptions
 
     /// <summary>
     /// While a device tunes a classifier, its logits are calibrated by its labels (<see cref="LogitCalibration"/>), against devices that hold
-    /// unlike labels. Null: the method's.
+    /// unlike labels; the losses that devices report are then those of calibrated logits. Null: the method's.
     /// </summary>
     public bool? CalibrateLogits { get; init; }
 
