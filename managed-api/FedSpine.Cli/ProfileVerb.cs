@@ -73,9 +73,15 @@ internal sealed class ProfileVerb : IVerb
         using var device = Common.OpenDevice(parsed);
         var peak = MachinePeak.Measure(device);
         using var profiler = new ProfilingBackend(device);
+        string path = _model.Path(parsed);
         string? adapter = parsed.GetValue(_model.Adapter);
-        using var model = LanguageModel.Load(_model.Path(parsed), new LoadOptions
+        var config = ModelOutline.Read(path).Config;
+        bool bare = !config.HasHead && adapter is null;
+        using var model = LanguageModel.Load(path, new LoadOptions
         {
+            // What a bare model costs is asked before its task is settled: it gets the head that its family usually has.
+            Head = !bare ? null : config.Spec.IsDecoder ? ModelHead.CausalLm : ModelHead.SequenceClassification,
+            Labels = bare && !config.Spec.IsDecoder ? ["0", "1"] : null,
             Adapter = adapter,
             BaseType = parsed.GetValue(_model.Base) ?? WeightType.F32,
             Lora = adapter is null && work == Work.Train ? new LoraSpec(rank, 2 * rank, LoraSpec.AllLinears) : null,
@@ -91,7 +97,7 @@ internal sealed class ProfileVerb : IVerb
         var places = ProfileLine.By(profiler.Calls, c => c.Label ?? "before the model");
         if (parsed.GetValue(_trace) is { } trace)
             AtomicFile.Write(trace, stream => ChromeTrace.Write(stream, profiler.Calls));
-        string title = $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(model.Path))}, {work.ToString().ToLowerInvariant()}, {profiler.Name}";
+        string title = $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(model.Path))}, {work.ToString().ToLowerInvariant()}, {profiler.Name}{(bare ? $", with a new {(config.Spec.IsDecoder ? "vocabulary head" : "classifier of two labels")}" : "")}";
         if (parsed.GetValue(_out) is { } picture)
             AtomicFile.WriteText(picture, RooflinePicture.ToSvg(operators, peak, title));
         if (parsed.GetValue(Common.Json))
