@@ -97,7 +97,7 @@ public static partial class ModelFolder
             throw new InputException($"LoRA rank is {lora.Rank}, expected at least 1");
         var adapterLabels = options.Adapter is null ? null : AdapterLabels.Read(options.Adapter);
         if (options.Head is null && adapterLabels is null && !config.HasHead)
-            throw InputException.InFile(folder, "holds a model without a head: say which head to add");
+            throw InputException.InFile(folder, "holds a model without a head: tune it first, or say which head to add");
         var head = options.Head ?? (adapterLabels is null ? spec.Head : ModelHead.SequenceClassification);
         if (head == (spec.IsDecoder ? ModelHead.MaskedLm : ModelHead.CausalLm))
             throw InputException.InFile(folder, $"is a {spec.Family} model, which has no {head} head");
@@ -107,7 +107,7 @@ public static partial class ModelFolder
         var labels = options.Labels ?? adapterLabels;
         bool own = spec.Head == ModelHead.SequenceClassification;
         if (labels is null)
-            return own ? (spec, false) : throw InputException.InFile(folder, "has no classifier: say which labels to add one for");
+            return own ? (spec, false) : throw InputException.InFile(folder, "has no classifier: tune it first, or say which labels to add one for");
         if (labels.Count < 2 || labels.Distinct(StringComparer.Ordinal).Count() != labels.Count)
             throw new InputException($"labels are [{string.Join(", ", labels)}], expected at least two different ones");
         if (own && labels.Order(StringComparer.Ordinal).SequenceEqual(spec.Labels.Order(StringComparer.Ordinal)))
