@@ -6,8 +6,11 @@ namespace FedSpine.Federated.Policies;
 /// <summary>Constants of <see cref="StructuredUcbPolicy"/>.</summary>
 public sealed record StructuredUcbOptions
 {
-    /// <summary>Standard deviations of the quality's mean that optimism adds.</summary>
-    public double QualityOptimism { get; init; } = 1;
+    /// <summary>
+    /// Optimism adds a half-normal draw of this scale, in standard deviations of the quality's mean: anew for every choice, as
+    /// devices that choose at once by equal bounds choose alike, and a round of equal arms teaches nothing of the others.
+    /// </summary>
+    public double QualityOptimism { get; init; } = 0.5;
 
     /// <summary>Standard deviations of the time's mean that optimism takes off the lateness.</summary>
     public double TimeOptimism { get; init; } = 0.25;
@@ -21,7 +24,7 @@ public sealed record StructuredUcbOptions
 /// <summary>
 /// Upper confidence bounds with structure: a device's time is linear in its work (<see cref="DeviceTimes"/>), and the quality of an
 /// arm is one Bayesian linear response to ratio and rank that all devices share (LinUCB's confidence, Li et al., WWW 2010), so that
-/// tens of rounds are enough. Of the reward of <see cref="Rewards.Spine"/> the pruning progress is known; loss and importance are
+/// tens of rounds are enough; how far up its bound a choice looks is drawn (RandUCB, Vaswani et al., AISTATS 2020). Of the reward of <see cref="Rewards.Spine"/> the pruning progress is known; loss and importance are
 /// learned. Picks the arm with the largest optimistic reward: quality at its upper bound, and the time as close to the
 /// fleet's mean as its bounds allow. Work of an arm is learned from the reported FLOPs and bytes; nothing is known of any device.
 /// </summary>
@@ -68,6 +71,7 @@ public sealed class StructuredUcbPolicy : IPolicy
         if (_response.Weight == 0) // nothing is known: spread the first plays
             return Candidate(random.NextInt(steps + 1), random.NextInt(_ranks.Length));
 
+        double optimism = _options.QualityOptimism * Math.Abs(random.NextGaussian());
         var best = Candidate(0, 0);
         double largest = double.NegativeInfinity;
         for (int step = 0; step <= steps; step++)
@@ -75,7 +79,7 @@ public sealed class StructuredUcbPolicy : IPolicy
             for (int rank = 0; rank < _ranks.Length; rank++)
             {
                 var arm = Candidate(step, rank);
-                double value = Optimistic(device, ratioNow, arm);
+                double value = Optimistic(device, ratioNow, arm, optimism);
                 if (value > largest)
                     (best, largest) = (arm, value);
             }
@@ -151,13 +155,13 @@ public sealed class StructuredUcbPolicy : IPolicy
         (_flopsUnit, _bytesUnit, _secondsUnit, _meanSeconds) = (units[0], units[1], units[2], units[3]);
     }
 
-    private double Optimistic(int device, double ratioNow, Arm arm)
+    private double Optimistic(int device, double ratioNow, Arm arm, double optimism)
     {
         Span<double> features = stackalloc double[ResponseFeatures];
         var x = Response(features, ratioNow, arm);
         double left = _space.TargetRatio - ratioNow;
         double progress = left > 1e-9 ? Math.Clamp((arm.Ratio - ratioNow) / left, 0, 1) : 1;
-        double quality = _response.Predict(x) + _options.QualityOptimism * Math.Sqrt(_response.Noise * _response.Uncertainty(x))
+        double quality = _response.Predict(x) + optimism * Math.Sqrt(_response.Noise * _response.Uncertainty(x))
             + _options.Weights.Pruning * progress;
         var (seconds, uncertainty) = Times(device, ratioNow, arm);
         double room = _options.TimeOptimism * _times.Noise * Math.Sqrt(uncertainty);

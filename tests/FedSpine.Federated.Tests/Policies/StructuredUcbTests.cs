@@ -74,6 +74,22 @@ public class StructuredUcbTests
     }
 
     [Fact]
+    public void Devices_that_choose_at_once_do_not_all_choose_alike()
+    {
+        // Everyone once played everything and since then rank 16: what is known of rank 4 is old and uncertain, and the same for all.
+        var policy = new StructuredUcbPolicy(Space);
+        for (int t = 0; t < 8; t++)
+        {
+            policy.Observe([.. Enumerable.Range(0, Space.Devices).Select(device =>
+                new DeviceOutcome(device, new Arm(0.5, t == 0 ? 4 + device % 13 : 16), 0.5, 0.5, 1, device % 2 == 0 ? 0.5 : 0.7, 1, 1))]);
+        }
+
+        var ranks = Enumerable.Range(0, Space.Devices).Select(device => policy.Select(device, 0.5, 8, new DeterministicRandom(7, (ulong)device)).Rank).ToList();
+        Assert.True(ranks.Distinct().Count() > 1, $"all chose rank {ranks[0]}");
+        Assert.Equal(0.5, policy.Select(0, 0.5, 8, new DeterministicRandom(7)).Ratio);
+    }
+
+    [Fact]
     public void It_tells_where_it_played()
     {
         var policy = new StructuredUcbPolicy(Space);
