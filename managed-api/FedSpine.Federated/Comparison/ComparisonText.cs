@@ -14,7 +14,7 @@ public static class ComparisonText
     public static IReadOnlyList<string> Cells(ComparisonRow r) =>
     [
         r.Variant,
-        $"{(r.Perplexity is null ? $"{Units.Number(r.Quality, 1)} %" : Units.Significant(r.Perplexity))}{(r.Deviation is { } d ? $" ± {Units.Number(d, 1)}" : "")}",
+        Quality(r),
         Units.Percent(r.Sparsity, 0), Units.Duration(r.SecondsToCommon), Units.Bytes(r.BytesToCommon), Times(r.TimeOverFirst),
         Units.Number(r.InferenceTimeRatio, 2), Units.Number(r.TrainingMemoryRatio, 2), Units.Number(r.TrainingMemoryPeakRatio, 2), Units.Duration(r.VirtualSeconds),
     ];
@@ -25,7 +25,7 @@ public static class ComparisonText
     ];
 
     public static string Explanation(ComparisonSummary s) =>
-        $"Quality: accuracy on the whole test set, mean over devices, mean and standard deviation over seeds (language models: perplexity; a point is a per cent of it). "
+        $"Quality: accuracy on the whole test set, mean over devices, mean and standard deviation over seeds (language models: perplexity; points are per cent of it, by its logarithm). "
         + "Common: the highest quality between rounds that every variant reaches with the same data and seed; time and bytes until a run first had it, evaluated after rounds. "
         + "Inference and training memory: measured on the pruned models over the unpruned one; the peak is the largest of the whole run, scoring included. "
         + $"Differences: {s.First} less the other, points, over pairs of the same data set and seed; 95 % interval of their mean by the paired t test. "
@@ -37,7 +37,7 @@ public static class ComparisonText
         text.Append($"{s.FinishedCells} of {s.Cells} runs, seeds {string.Join(", ", s.Seeds)}, {Units.Duration(s.WallSeconds)} of computing.\n");
         foreach (var rows in s.Rows.GroupBy(r => r.DataSet))
         {
-            text.Append($"\n## {rows.Key}\n{(rows.First().Common is { } common && rows.First().Perplexity is null ? $"Common accuracy: {Units.Number(common, 1)} %.\n" : "")}\n");
+            text.Append($"\n## {rows.Key}\n{(rows.First().Common is { } common ? Common(rows.First(), common) : "")}\n");
             Append(text, RowHeads, rows.Select(Cells));
         }
 
@@ -56,6 +56,14 @@ public static class ComparisonText
         foreach (var row in rows)
             text.Append($"| {string.Join(" | ", row)} |\n");
     }
+
+    private static string Quality(ComparisonRow r) => r.Perplexity is { } perplexity
+        ? Units.Significant(perplexity) + (r.Deviation is { } share ? $" ± {Units.Number(share, 1)} %" : "")
+        : $"{Units.Number(r.Quality, 1)} %" + (r.Deviation is { } points ? $" ± {Units.Number(points, 1)}" : "");
+
+    private static string Common(ComparisonRow r, double common) => r.Perplexity is null
+        ? $"Common accuracy: {Units.Number(common, 1)} %.\n"
+        : $"Common perplexity: {Units.Significant(Math.Exp(-common / 100))}.\n";
 
     private static string Times(double? ratio) => ratio is null ? Units.Missing : $"{Units.Number(ratio, 2)} ×";
 
