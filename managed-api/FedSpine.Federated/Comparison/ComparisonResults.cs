@@ -63,6 +63,9 @@ public static class ComparisonResults
         };
     }
 
+    /// <summary>The perplexity of a language model's quality.</summary>
+    internal static double Perplexity(double quality) => Math.Exp(-quality / 100);
+
     private static double? Quality(double? accuracy, double? perplexity) => accuracy * 100 ?? (perplexity is { } p ? -100 * Math.Log(p) : null);
 
     /// <summary>The common quality is that of the plan's variants, once all of them are there; the reference does not lower it.</summary>

@@ -37,7 +37,7 @@ public static class ComparisonText
         text.Append($"{s.FinishedCells} of {s.Cells} runs, seeds {string.Join(", ", s.Seeds)}, {Units.Duration(s.WallSeconds)} of computing.\n");
         foreach (var rows in s.Rows.GroupBy(r => r.DataSet))
         {
-            text.Append($"\n## {rows.Key}\n{(rows.First().Common is { } common ? Common(rows.First(), common) : "")}\n");
+            text.Append($"\n## {rows.Key}\n{Common(rows.First())}\n");
             Append(text, RowHeads, rows.Select(Cells));
         }
 
@@ -61,9 +61,9 @@ public static class ComparisonText
         ? Units.Significant(perplexity) + (r.Deviation is { } share ? $" ± {Units.Number(share, 1)} %" : "")
         : $"{Units.Number(r.Quality, 1)} %" + (r.Deviation is { } points ? $" ± {Units.Number(points, 1)}" : "");
 
-    private static string Common(ComparisonRow r, double common) => r.Perplexity is null
-        ? $"Common accuracy: {Units.Number(common, 1)} %.\n"
-        : $"Common perplexity: {Units.Significant(Math.Exp(-common / 100))}.\n";
+    private static string Common(ComparisonRow r) => r.Common is not { } common ? ""
+        : r.Perplexity is null ? $"Common accuracy: {Units.Number(common, 1)} %.\n"
+        : $"Common perplexity: {Units.Significant(ComparisonResults.Perplexity(common))}.\n";
 
     private static string Times(double? ratio) => ratio is null ? Units.Missing : $"{Units.Number(ratio, 2)} ×";
 

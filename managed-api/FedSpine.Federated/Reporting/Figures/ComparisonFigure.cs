@@ -14,7 +14,7 @@ internal static class ComparisonFigure
         if (runs.Count == 0)
             return null;
         bool perplexity = runs[0].Perplexity is not null;
-        double Value(double quality) => perplexity ? Math.Exp(-quality / 100) : quality;
+        double Value(double quality) => perplexity ? ComparisonResults.Perplexity(quality) : quality;
         var variants = runs.Select(r => r.Variant).Distinct().ToList();
         var values = runs.SelectMany(r => r.Curve).Select(p => Value(p.Quality)).ToList();
         var y = Scale.Nice(values.Min(), values.Max());
