@@ -53,7 +53,7 @@ internal sealed class CompareVerb : IVerb
         var (plan, folder) = parsed.GetValue(_resume) is { } resumed ? Resumed(parsed, resumed) : New(parsed);
         ComparisonConfig.Check(plan);
         string device = Common.Choose(parsed, folder.Device(plan));
-        using var accelerator = Common.OpenAccelerator(parsed, device);
+        using var accelerator = CommonOptions.OpenAccelerator(device);
         var compute = new SimulationCompute(Common.ThreadCount(parsed), accelerator, device);
         if (parsed.GetValue(_dryRun))
             return ShowPlan(parsed, plan, folder, new CellCost(compute), cancel);

@@ -20,7 +20,7 @@ internal sealed record PretrainJob
 
     public PretrainOptions Options { get; init; } = new();
 
-    /// <summary>Where the run computes: host, cuda:0. Null: not said, the machine's default.</summary>
+    /// <summary>Where the run computes: host, cuda:0, with its products cuda:0+bf16. Null: not said, the machine's default.</summary>
     public string? Device { get; init; }
 
     public void Write(string folder)

@@ -83,7 +83,7 @@ internal sealed class SimulateVerb : IVerb
 
         bool json = parsed.GetValue(Common.Json);
         string device = Common.Choose(parsed, options.Device ?? (resume ? CommonOptions.Host : null));
-        using var accelerator = Common.OpenAccelerator(parsed, device);
+        using var accelerator = CommonOptions.OpenAccelerator(device);
         try
         {
             var summary = SimulationDisplay.Run(json ? _terminal.Error : _terminal.Out, options, cancel,

@@ -95,7 +95,7 @@ internal sealed record TuneJob
 
     public ulong Seed { get; init; } = Defaults.Seed;
 
-    /// <summary>Where the run computes: host, cuda:0. Null: not said, the machine's default.</summary>
+    /// <summary>Where the run computes: host, cuda:0, with its products cuda:0+bf16. Null: not said, the machine's default.</summary>
     public string? Device { get; init; }
 
     public DataOptions Columns => new()

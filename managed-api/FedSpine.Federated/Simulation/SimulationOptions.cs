@@ -131,7 +131,7 @@ public sealed record SimulationOptions
 
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Where the run computes: host, cuda:0, opencl:0; other devices sum in other orders. Null: not said, the machine's default.</summary>
+    /// <summary>Where the run computes: host, cuda:0, opencl:0, with its products cuda:0+bf16; other devices sum in other orders. Null: not said, the machine's default.</summary>
     public string? Device { get; init; }
 }
 

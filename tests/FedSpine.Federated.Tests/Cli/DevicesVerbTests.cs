@@ -31,6 +31,7 @@ public sealed class DevicesVerbTests(SmallDecoder decoder) : IClassFixture<Small
     [InlineData("--matmul bf16 needs --device cuda, not host", "--matmul", "bf16")]
     [InlineData("--matmul tf32 needs --device cuda, not ilgpu-cpu", "--matmul", "tf32", "--device", "ilgpu-cpu")]
     [InlineData("--blas needs --device cuda, not host", "--blas")]
+    [InlineData("cuBLAS computes float32 products: give --blas or --matmul bf16, not both", "--matmul", "bf16", "--blas")]
     [InlineData("--matmul fp16: expected float32 or tf32 or bf16", "--matmul", "fp16")]
     public void Products_that_a_device_cannot_have_are_refused_before_any_work(string message, params string[] options)
     {
