@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using FedSpine.Engine;
 using FedSpine.Engine.Lora;
 
@@ -15,38 +16,56 @@ public abstract class AdapterAggregator : IAggregator
 
     public virtual bool FoldsIntoBase => false;
 
+    /// <summary>Modules merged side by side; 0: one per core. Does not change results; temporary memory grows with it.</summary>
+    public int Threads { get; init; }
+
     /// <exception cref="InputException">An update whose shapes contradict each other or whose values are not finite.</exception>
     public GlobalAdapter Aggregate(GlobalAdapter previous, IReadOnlyList<AdapterUpdate> updates, out double error)
     {
         UpdateCheck.Check(updates);
-        error = 0;
-        var merged = new List<AdapterModule>();
-        foreach (string name in ModuleNames(previous, updates))
+        string[] names = [.. ModuleNames(previous, updates)];
+        ModuleContributions?[] contributions = [.. names.Select(name => Contributions(name, previous, updates))];
+        var merged = new AdapterModule[names.Length];
+        double[] errors = new double[names.Length];
+        // Modules are independent and each is merged by one thread: the result is the same for any number of threads.
+        try
         {
-            AdapterModule? old = previous.State.Modules.FirstOrDefault(m => m.Module == name);
-            var modules = new List<AdapterModule>();
-            var weights = new List<double>();
-            foreach (AdapterUpdate update in updates)
+            Parallel.For(0, names.Length, new ParallelOptions { MaxDegreeOfParallelism = Threads == 0 ? Environment.ProcessorCount : Threads }, i =>
             {
-                if (update.State.Modules.FirstOrDefault(m => m.Module == name) is not { } module)
-                    continue;
-                modules.Add(module);
-                weights.Add(update.Weight);
-            }
-            if (modules.Count == 0)
-            {
-                merged.Add(old!);
-                continue;
-            }
-            if (old is not null && (old.BaseRows, old.BaseColumns) != (modules[0].BaseRows, modules[0].BaseColumns))
-                throw new InputException($"{name}: devices sent {modules[0].BaseRows}x{modules[0].BaseColumns}, "
-                    + $"the global adapter has {old.BaseRows}x{old.BaseColumns}");
-            double total = weights.Sum();
-            var contributions = new ModuleContributions(old, modules, [.. weights.Select(w => w / total)]);
-            error += FactorAveraging.Error(contributions);
-            merged.Add(Merge(contributions));
+                if (contributions[i] is { } sent)
+                    (errors[i], merged[i]) = (FactorAveraging.Error(sent), Merge(sent));
+                else
+                    merged[i] = previous.State.Modules.First(m => m.Module == names[i]);
+            });
         }
+        catch (AggregateException failures)
+        {
+            ExceptionDispatchInfo.Throw(failures.InnerExceptions[0]);
+        }
+        error = errors.Sum();
         return new GlobalAdapter(new AdapterState(merged, MeanHead(previous, updates)));
+    }
+
+    /// <summary>Null where no participant has the module.</summary>
+    private static ModuleContributions? Contributions(string name, GlobalAdapter previous, IReadOnlyList<AdapterUpdate> updates)
+    {
+        var modules = new List<AdapterModule>();
+        var weights = new List<double>();
+        foreach (AdapterUpdate update in updates)
+        {
+            if (update.State.Modules.FirstOrDefault(m => m.Module == name) is not { } module)
+                continue;
+            modules.Add(module);
+            weights.Add(update.Weight);
+        }
+        if (modules.Count == 0)
+            return null;
+        AdapterModule? old = previous.State.Modules.FirstOrDefault(m => m.Module == name);
+        if (old is not null && (old.BaseRows, old.BaseColumns) != (modules[0].BaseRows, modules[0].BaseColumns))
+            throw new InputException($"{name}: devices sent {modules[0].BaseRows}x{modules[0].BaseColumns}, "
+                + $"the global adapter has {old.BaseRows}x{old.BaseColumns}");
+        double total = weights.Sum();
+        return new ModuleContributions(old, modules, [.. weights.Select(w => w / total)]);
     }
 
     public AdapterState? Cut(GlobalAdapter global, IReadOnlyList<AdapterShape> shapes, int rank)

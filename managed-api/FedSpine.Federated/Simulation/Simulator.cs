@@ -40,8 +40,8 @@ public static class Simulator
         if (options.CalibrateLogits!.Value && setup.CalibratedBias is null)
             progress.Note("logits are not calibrated: this model's head has no bias to do it through");
         using var workers = new Workers(compute);
-        var pruned = CreateFederation(setup, options.Policy!, Method.TargetOf(options));
-        var reference = options.Reference ? CreateFederation(setup, "fixed", targetRatio: 0) : null;
+        var pruned = CreateFederation(setup, options.Policy!, Method.TargetOf(options), compute.Threads);
+        var reference = options.Reference ? CreateFederation(setup, "fixed", targetRatio: 0, compute.Threads) : null;
 
         RunState state;
         RunFolderWriter writer;
@@ -136,13 +136,13 @@ public static class Simulator
             new ParticipantSampler(options.Devices, options.Participation, options.Seed), SimulationValidation.ParseTargets(options.Targets));
     }
 
-    private static Federation CreateFederation(FederationSetup setup, string policy, double targetRatio)
+    private static Federation CreateFederation(FederationSetup setup, string policy, double targetRatio, int threads)
     {
         var options = setup.Options;
         var space = new PolicySpace(targetRatio, PruningRatio.Step(setup.Base.Spec), options.LowestRank, options.Rank, options.Devices, options.Rounds);
         return new Federation(setup, PolicyFactory.Create(policy, space, (device, arm) => -ExpectedSeconds(setup, device, arm),
             options.ShareStatistics ? setup.Fleet.Classes : null, SimulationValidation.ParseWeights(options.RewardWeights)),
-            AggregatorFactory.Create(options.Aggregation!), targetRatio);
+            AggregatorFactory.Create(options.Aggregation!, threads), targetRatio);
     }
 
     /// <summary>What only a simulation knows, for the oracle policy: a round's time under mean conditions.</summary>

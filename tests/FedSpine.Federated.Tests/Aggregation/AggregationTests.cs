@@ -166,6 +166,30 @@ public class AggregationTests
         Assert.Equal(rule == "flora", aggregator.FoldsIntoBase);
     }
 
+    /// <summary>Modules are merged side by side; the devices of this round have the first two, the last is the previous adapter's alone.</summary>
+    [Theory]
+    [InlineData("svd")]
+    [InlineData("hetlora")]
+    [InlineData("flora")]
+    [InlineData("fedavg")]
+    public void ThreadsDoNotChangeTheResult(string rule)
+    {
+        var random = new DeterministicRandom(7);
+        AdapterModule New(string name, int rank = 3) => Module(24, 16, rank, 1, null, null, random) with { Module = name };
+        GlobalAdapter previous = new(State(New("first"), New("second"), New("last")));
+        AdapterUpdate[] updates = [.. Enumerable.Range(0, 5).Select(k => new AdapterUpdate(k, k + 1, State(New("first"), New("second"))))];
+        GlobalAdapter one = AggregatorFactory.Create(rule, threads: 1).Aggregate(previous, updates, out double error);
+        GlobalAdapter many = AggregatorFactory.Create(rule, threads: 4).Aggregate(previous, updates, out double sameError);
+        Assert.Equal(error, sameError);
+        Assert.Equal(["first", "second", "last"], many.State.Modules.Select(m => m.Module));
+        Assert.Same(previous.State.Modules[2], many.State.Modules[2]);
+        foreach (var (expected, actual) in one.State.Modules.Zip(many.State.Modules))
+        {
+            Assert.Equal(expected.A, actual.A);
+            Assert.Equal(expected.B, actual.B);
+        }
+    }
+
     /// <summary>(mean B)(mean A) over holders in dense base coordinates, ranks padded.</summary>
     private static double[,] ProductOfMeans(Round round, double[] weights)
     {
