@@ -16,7 +16,7 @@ namespace FedSpine.Kernels.Tests.Ilgpu;
 /// <summary>Every kernel, with every formula, compiled for devices that are not here: nothing is left unresolved.</summary>
 public sealed class OfflineCompilationTests
 {
-    private static MethodInfo[] Kernels
+    internal static MethodInfo[] Kernels
     {
         get
         {
