@@ -32,6 +32,7 @@ public sealed partial class IlgpuBackend
     private void Load<TWeight>() where TWeight : struct, IWeightReader
     {
         MatMulLauncher<TWeight>();
+        WideMatMulLauncher<TWeight>();
         if (Precision != MatMulPrecision.Float32)
             TensorMatMulLauncherOf<TWeight>();
         LinearRowsLauncher<TWeight>();

@@ -83,6 +83,12 @@ public sealed partial class IlgpuBackend
     private void MultiplyPortable<TWeight>(FloatView c, FloatView a, DeviceWeight b, DeviceSpan<float> tailA, DeviceSpan<float> tailB, DeviceSpan<float> bias,
         MatMulArguments arguments, int batch) where TWeight : struct, IWeightReader
     {
+        if (IsWide(arguments.M, arguments.N, batch, _group, Multiprocessors))
+        {
+            MultiplyWide<TWeight>(c, a, b, View(tailA), View(tailB), View(bias), arguments, batch);
+            return;
+        }
+
         arguments.Side = _group >= 256 ? 16 : _group >= 64 ? 8 : 4;
         int tile = arguments.Side * Register;
         var grid = new Index3D((arguments.N + tile - 1) / tile, (arguments.M + tile - 1) / tile, batch);
@@ -121,16 +127,22 @@ public sealed partial class IlgpuBackend
         for (int tile = 0; tile < tiles; tile++)
         {
             int k0 = tile * TileK;
-            if (tile < main)
+            for (int moved = 0; moved < side * Register * TileK / Group.DimX; moved += 4)
             {
-                LoadTile(tileA, a, Grid.IdxZ * p.BatchA, row0, p.M, p.RowA, k0, p.K, p.ColumnA, side * Register, 1);
-                LoadWeightTile<TWeight>(tileB, b, column0, p.N, k0, p.K, p.TransposedB, side * Register);
-            }
-            else
-            {
-                k0 -= main * TileK;
-                LoadTile(tileA, tailA, 0, row0, p.M, p.TailK, k0, p.TailK, 1, side * Register, p.TailScale);
-                LoadTile(tileB, tailB, 0, column0, p.N, p.TailColumnB, k0, p.TailK, p.TailRowB, side * Register, 1);
+                if (tile < main)
+                {
+                    TileShare shareA = TileShare.Of(side * Register, p.ColumnA == 1).Skip(moved), shareB = TileShare.Of(side * Register, p.TransposedB != 0).Skip(moved);
+                    Four fromA = SourceA(a, p).Read(shareA, row0, k0), fromB = ReadWeight<TWeight>(b, p, shareB, column0, k0);
+                    StoreShare(tileA, stride, shareA, fromA);
+                    StoreShare(tileB, stride, shareB, fromB);
+                }
+                else
+                {
+                    TileShare shareA = TileShare.Of(side * Register, true).Skip(moved), shareB = TileShare.Of(side * Register, p.TailRowB == 1).Skip(moved);
+                    Four fromA = TailA(tailA, p).Read(shareA, row0, k0 - main * TileK), fromB = TailB(tailB, p).Read(shareB, column0, k0 - main * TileK);
+                    StoreShare(tileA, stride, shareA, fromA);
+                    StoreShare(tileB, stride, shareB, fromB);
+                }
             }
 
             Group.Barrier();
@@ -165,37 +177,6 @@ public sealed partial class IlgpuBackend
         StoreRow(c, bias, p, row + side, column, c10, c11, c12, c13);
         StoreRow(c, bias, p, row + 2 * side, column, c20, c21, c22, c23);
         StoreRow(c, bias, p, row + 3 * side, column, c30, c31, c32, c33);
-    }
-
-    /// <summary>
-    /// tile[k, i] = scale x[start + i, k0 + k], 0 outside (rows, K). Neighbouring threads read along the dimension whose stride is 1.
-    /// </summary>
-    private static void LoadTile(FloatView tile, FloatView x, int batch, int start, int rows, int rowStride, int k0, int K, int kStride, int size, float scale)
-    {
-        for (int index = Group.IdxX; index < size * TileK; index += Group.DimX)
-        {
-            int i = kStride == 1 ? index / TileK : index % size;
-            int k = kStride == 1 ? index % TileK : index / size;
-            float value = 0;
-            if (start + i < rows && k0 + k < K)
-                value = scale * x[batch + (start + i) * rowStride + (k0 + k) * kStride];
-            tile[k * (size + 1) + i] = value;
-        }
-    }
-
-    /// <summary>tile[k, i] = B[k0 + k, start + i] of the weight, 0 outside (K, columns). Neighbouring threads read along its rows.</summary>
-    private static void LoadWeightTile<TWeight>(FloatView tile, DeviceWeight w, int start, int columns, int k0, int K, int transposed, int size)
-        where TWeight : struct, IWeightReader
-    {
-        for (int index = Group.IdxX; index < size * TileK; index += Group.DimX)
-        {
-            int i = transposed != 0 ? index / TileK : index % size;
-            int k = transposed != 0 ? index % TileK : index / size;
-            float value = 0;
-            if (start + i < columns && k0 + k < K)
-                value = TWeight.At(w, transposed != 0 ? start + i : k0 + k, transposed != 0 ? k0 + k : start + i);
-            tile[k * (size + 1) + i] = value;
-        }
     }
 
     private static void StoreRow(FloatView c, FloatView bias, MatMulArguments p, int row, int column, float c0, float c1, float c2, float c3)
