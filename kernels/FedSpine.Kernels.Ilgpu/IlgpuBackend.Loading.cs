@@ -1,5 +1,6 @@
 using System.Reflection;
 using FedSpine.Kernels.Formulas;
+using FedSpine.Kernels.Ilgpu.Tensor;
 
 namespace FedSpine.Kernels.Ilgpu;
 
@@ -34,7 +35,11 @@ public sealed partial class IlgpuBackend
         MatMulLauncher<TWeight>();
         WideMatMulLauncher<TWeight>();
         if (Precision != MatMulPrecision.Float32)
-            TensorMatMulLauncherOf<TWeight>();
+        {
+            TensorMatMulLauncherOf<TWeight, NarrowTile>();
+            TensorMatMulLauncherOf<TWeight, WideTile>();
+        }
+
         LinearRowsLauncher<TWeight>();
         EmbeddingForwardLauncher<TWeight>();
         foreach (var axis in Enum.GetValues<MatrixAxis>())

@@ -83,7 +83,7 @@ public sealed partial class IlgpuBackend
     private void MultiplyPortable<TWeight>(FloatView c, FloatView a, DeviceWeight b, DeviceSpan<float> tailA, DeviceSpan<float> tailB, DeviceSpan<float> bias,
         MatMulArguments arguments, int batch) where TWeight : struct, IWeightReader
     {
-        if (IsWide(arguments.M, arguments.N, batch, _group, Multiprocessors))
+        if (_group >= WideThreads && IsWide(arguments.M, arguments.N, batch, Multiprocessors))
         {
             MultiplyWide<TWeight>(c, a, b, View(tailA), View(tailB), View(bias), arguments, batch);
             return;
@@ -126,22 +126,26 @@ public sealed partial class IlgpuBackend
         b.Offset = Grid.IdxZ * p.BatchB;
         for (int tile = 0; tile < tiles; tile++)
         {
-            int k0 = tile * TileK;
-            for (int moved = 0; moved < side * Register * TileK / Group.DimX; moved += 4)
+            bool inMain = tile < main;
+            int k0 = (inMain ? tile : tile - main) * TileK, depth = inMain ? p.K : p.TailK;
+            var boundsA = new TileBounds { Row0 = row0, Rows = p.M, K0 = k0, Depth = depth };
+            var boundsB = new TileBounds { Row0 = column0, Rows = p.N, K0 = k0, Depth = depth };
+            int rows = side * Register;
+            for (int moved = 0; moved < rows * TileK / Group.DimX; moved += 4)
             {
-                if (tile < main)
+                var shareA = TileShare.Of(rows, TileK, inMain && p.ColumnA != 1 ? 0 : 1).Skip(moved);
+                var shareB = TileShare.Of(rows, TileK, inMain ? p.TransposedB : p.TailRowB == 1 ? 1 : 0).Skip(moved);
+                if (inMain)
                 {
-                    TileShare shareA = TileShare.Of(side * Register, p.ColumnA == 1).Skip(moved), shareB = TileShare.Of(side * Register, p.TransposedB != 0).Skip(moved);
-                    Four fromA = SourceA(a, p).Read(shareA, row0, k0), fromB = ReadWeight<TWeight>(b, p, shareB, column0, k0);
-                    StoreShare(tileA, stride, shareA, fromA);
-                    StoreShare(tileB, stride, shareB, fromB);
+                    RawFour fromA = LoadFour<ReadF32>(MatrixA(a, b, p), boundsA, shareA), fromB = LoadFour<TWeight>(b, boundsB, shareB);
+                    StoreFour<ReadF32>(tileA, stride, boundsA, shareA, fromA, 1);
+                    StoreFour<TWeight>(tileB, stride, boundsB, shareB, fromB, 1);
                 }
                 else
                 {
-                    TileShare shareA = TileShare.Of(side * Register, true).Skip(moved), shareB = TileShare.Of(side * Register, p.TailRowB == 1).Skip(moved);
-                    Four fromA = TailA(tailA, p).Read(shareA, row0, k0 - main * TileK), fromB = TailB(tailB, p).Read(shareB, column0, k0 - main * TileK);
-                    StoreShare(tileA, stride, shareA, fromA);
-                    StoreShare(tileB, stride, shareB, fromB);
+                    RawFour fromA = LoadFour<ReadF32>(MatrixTailA(tailA, b, p), boundsA, shareA), fromB = LoadFour<ReadF32>(MatrixTailB(tailB, b, p), boundsB, shareB);
+                    StoreFour<ReadF32>(tileA, stride, boundsA, shareA, fromA, p.TailScale);
+                    StoreFour<ReadF32>(tileB, stride, boundsB, shareB, fromB, 1);
                 }
             }
 

@@ -11,7 +11,7 @@ public sealed partial class IlgpuBackend
         public override string ToString() => $"{Layout} {M} x {N} x {K}{(Batch > 1 ? $", {Batch} of them" : "")}, {Type.ToString().ToLowerInvariant()}{(Rank > 0 ? $", rank {Rank}" : "")}";
     }
 
-    /// <summary>Edges in every dimension, one that has none (copied 16 bytes at a time), all layouts, weights and the adapter.</summary>
+    /// <summary>Edges in every dimension, one that has none (copied 16 bytes at a time), all layouts, weights and the adapter; in narrow tiles, then in wide ones.</summary>
     private static readonly TensorCheck[] TensorChecks =
     [
         new(MatMulLayout.NN, 70, 37, 53, Batch: 2),
@@ -23,6 +23,11 @@ public sealed partial class IlgpuBackend
         new(MatMulLayout.NT, 19, 33, 64, Type: WeightType.Q8_0, Rank: 4),
         new(MatMulLayout.NN, 19, 64, 33, Type: WeightType.Q8_0, Rank: 4, Accumulate: true),
         new(MatMulLayout.NN, 1, 1, 1, Type: WeightType.BF16),
+        new(MatMulLayout.NN, 200, 100, 53, Batch: 2),
+        new(MatMulLayout.TN, 101, 230, 70, Accumulate: true),
+        new(MatMulLayout.NT, 128, 128, 64),
+        new(MatMulLayout.NT, 200, 136, 96, Type: WeightType.BF16, Rank: 8),
+        new(MatMulLayout.NT, 99, 125, 64, Type: WeightType.Q8_0, Rank: 4),
     ];
 
     /// <summary>
@@ -33,21 +38,32 @@ public sealed partial class IlgpuBackend
     /// <exception cref="ArgumentException">One differs by more, or cannot be computed: the message says which, where and by how much.</exception>
     internal void CheckTensorProducts(double share = 1)
     {
-        foreach (var check in TensorChecks)
+        Multiprocessors = 1; // whatever is large enough for wide tiles has them
+        try
         {
-            try
+            foreach (var check in TensorChecks)
+                CheckTensorProduct(check, share);
+        }
+        finally
+        {
+            Multiprocessors = 0;
+        }
+    }
+
+    private void CheckTensorProduct(TensorCheck check, double share)
+    {
+        try
+        {
+            switch (check.Type)
             {
-                switch (check.Type)
-                {
-                    case WeightType.F32: Check<ReadF32>(check, share); break;
-                    case WeightType.BF16: Check<ReadBF16>(check, share); break;
-                    default: Check<ReadQ8>(check, share); break;
-                }
+                case WeightType.F32: Check<ReadF32>(check, share); break;
+                case WeightType.BF16: Check<ReadBF16>(check, share); break;
+                default: Check<ReadQ8>(check, share); break;
             }
-            catch (AcceleratorException failed)
-            {
-                throw new ArgumentException($"the {Precision.Label()} products of {_accelerator.Name} fail: {check}: {failed.Message.ReplaceLineEndings(" ")}; use --matmul float32", failed);
-            }
+        }
+        catch (AcceleratorException failed)
+        {
+            throw new ArgumentException($"the {Precision.Label()} products of {_accelerator.Name} fail: {check}: {failed.Message.ReplaceLineEndings(" ")}; use --matmul float32", failed);
         }
     }
 

@@ -15,6 +15,9 @@ public sealed partial class IlgpuBackend
     /// <summary>The product's instructions through shared memory in place of tensor cores: for tests.</summary>
     private readonly bool _emulated;
 
+    /// <summary>Whether a group may have the threads of a wide tile: on every CUDA device, not on ILGPU's debugger.</summary>
+    internal bool HasWideTensorTiles => _accelerator.MaxNumThreadsPerGroup >= TensorTile.Threads(WideTile.Side);
+
     private void MultiplyTensor<TWeight>(FloatView c, FloatView a, DeviceWeight b, DeviceSpan<float> tailA, DeviceSpan<float> tailB, DeviceSpan<float> bias,
         in MatMulArguments product, int batch) where TWeight : struct, IWeightReader
     {
@@ -34,8 +37,18 @@ public sealed partial class IlgpuBackend
             arguments.WordsB = CopyWords(arguments.AddressB, true, product.K, b.RowStride, 0, elements: 2);
         }
 
-        var grid = new Index3D((product.N + TensorTile.Rows - 1) / TensorTile.Rows, (product.M + TensorTile.Rows - 1) / TensorTile.Rows, batch);
-        TensorMatMulLauncherOf<TWeight>()(new KernelConfig(grid, new Index3D(TensorTile.Threads, 1, 1)), c, a, b, View(tailA), View(tailB), View(bias), arguments);
+        if (HasWideTensorTiles && IsWide(product.M, product.N, batch, Multiprocessors))
+            Launch<TWeight, WideTile>(c, a, b, View(tailA), View(tailB), View(bias), arguments, batch);
+        else
+            Launch<TWeight, NarrowTile>(c, a, b, View(tailA), View(tailB), View(bias), arguments, batch);
+    }
+
+    private void Launch<TWeight, TTile>(FloatView c, FloatView a, DeviceWeight b, FloatView tailA, FloatView tailB, FloatView bias, TensorArguments arguments, int batch)
+        where TWeight : struct, IWeightReader where TTile : struct, ITensorTile
+    {
+        int rows = TensorTile.Rows(TTile.Side);
+        var grid = new Index3D((arguments.Product.N + rows - 1) / rows, (arguments.Product.M + rows - 1) / rows, batch);
+        TensorMatMulLauncherOf<TWeight, TTile>()(new KernelConfig(grid, new Index3D(TensorTile.Threads(TTile.Side), 1, 1)), c, a, b, tailA, tailB, bias, arguments);
     }
 
     /// <summary>Words that one copy moves: four where k lies together and every row and K is a multiple of 16 bytes, else one, else none (odd halves).</summary>
@@ -45,23 +58,24 @@ public sealed partial class IlgpuBackend
         return alongK && Multiple(4) ? 4 : elements == 1 || Multiple(1) ? 1 : 0;
     }
 
-    private TensorLauncher TensorMatMulLauncherOf<TWeight>() where TWeight : struct, IWeightReader => (Precision, _emulated) switch
+    private TensorLauncher TensorMatMulLauncherOf<TWeight, TTile>() where TWeight : struct, IWeightReader where TTile : struct, ITensorTile => (Precision, _emulated) switch
     {
-        (MatMulPrecision.BF16, false) => TensorMatMulLauncherOf<TWeight, PtxBF16>(),
-        (MatMulPrecision.BF16, true) => TensorMatMulLauncherOf<TWeight, EmulatedUnit<FormatBF16>>(),
-        (_, false) => TensorMatMulLauncherOf<TWeight, PtxTF32>(),
-        (_, true) => TensorMatMulLauncherOf<TWeight, EmulatedUnit<FormatTF32>>(),
+        (MatMulPrecision.BF16, false) => TensorMatMulLauncherOf<TWeight, PtxBF16, TTile>(),
+        (MatMulPrecision.BF16, true) => TensorMatMulLauncherOf<TWeight, EmulatedUnit<FormatBF16>, TTile>(),
+        (_, false) => TensorMatMulLauncherOf<TWeight, PtxTF32, TTile>(),
+        (_, true) => TensorMatMulLauncherOf<TWeight, EmulatedUnit<FormatTF32>, TTile>(),
     };
 
-    private TensorLauncher TensorMatMulLauncherOf<TWeight, TUnit>() where TWeight : struct, IWeightReader where TUnit : struct, ITensorUnit
+    private TensorLauncher TensorMatMulLauncherOf<TWeight, TUnit, TTile>() where TWeight : struct, IWeightReader where TUnit : struct, ITensorUnit where TTile : struct, ITensorTile
     {
-        if (!_launchers.TryGetValue((nameof(TensorKernels), typeof(TWeight)), out var launcher))
+        var key = (typeof(TTile).Name, typeof(TWeight)); // one unit a backend
+        if (!_launchers.TryGetValue(key, out var launcher))
         {
             Action<FloatView, FloatView, DeviceWeight, FloatView, FloatView, FloatView, TensorArguments> kernel =
-                _emulated ? TensorKernels.EmulatedKernel<TWeight, TUnit> : TensorKernels.PtxKernel<TWeight, TUnit>;
+                _emulated ? TensorKernels.EmulatedKernel<TWeight, TUnit, TTile> : TensorKernels.PtxKernel<TWeight, TUnit, TTile>;
             try
             {
-                _launchers[(nameof(TensorKernels), typeof(TWeight))] = launcher =
+                _launchers[key] = launcher =
                     Loaded(_accelerator.LoadStreamKernel<FloatView, FloatView, DeviceWeight, FloatView, FloatView, FloatView, TensorArguments>(kernel));
             }
             catch (AcceleratorException refused)

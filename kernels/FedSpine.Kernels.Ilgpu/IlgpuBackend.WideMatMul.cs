@@ -6,12 +6,12 @@ namespace FedSpine.Kernels.Ilgpu;
 public sealed partial class IlgpuBackend
 {
     /// <summary>Rows and columns of a wide tile: a group of 16 x 16 threads, each with 8 x 8 elements in registers.</summary>
-    private const int WideTile = 128;
+    private const int WideSide = 128;
 
     private const int WideThreads = 256;
 
     /// <summary>From k to k of a wide tile in shared memory: a multiple of 16 bytes, so that four neighbours are read at once.</summary>
-    private const int WideStride = WideTile + 4;
+    private const int WideStride = WideSide + 4;
 
     private Action<KernelConfig, FloatView, FloatView, DeviceWeight, FloatView, FloatView, FloatView, MatMulArguments> WideMatMulLauncher<TWeight>()
         where TWeight : struct, IWeightReader
@@ -25,7 +25,7 @@ public sealed partial class IlgpuBackend
         return (Action<KernelConfig, FloatView, FloatView, DeviceWeight, FloatView, FloatView, FloatView, MatMulArguments>)launcher;
     }
 
-    /// <summary>What wide tiles must keep busy: the device's, unless a test says otherwise.</summary>
+    /// <summary>What wide tiles must keep busy: the device's, or for a check what it says; 0: the device's again.</summary>
     internal int Multiprocessors
     {
         get => field == 0 ? _accelerator.NumMultiprocessors : field;
@@ -36,17 +36,17 @@ public sealed partial class IlgpuBackend
     /// Whether wide tiles pay: a thread of 4 x 4 reads two values from shared memory for four multiplications, and that is what it waits for; one of 8 x 8
     /// half as many. But only where they keep every multiprocessor busy, and hang over the edges by less than half of what they compute.
     /// </summary>
-    internal static bool IsWide(int rows, int columns, int batch, int group, int multiprocessors)
+    internal static bool IsWide(int rows, int columns, int batch, int multiprocessors)
     {
         static long Up(int x, int tile) => ((long)x + tile - 1) / tile * tile;
-        long padded = Up(rows, WideTile) * Up(columns, WideTile);
-        return group >= WideThreads && padded / (WideTile * WideTile) * batch >= multiprocessors && 2 * padded <= 3 * Up(rows, MaxTile) * Up(columns, MaxTile);
+        long padded = Up(rows, WideSide) * Up(columns, WideSide);
+        return padded / (WideSide * WideSide) * batch >= multiprocessors && 2 * padded <= 3 * Up(rows, MaxTile) * Up(columns, MaxTile);
     }
 
     private void MultiplyWide<TWeight>(FloatView c, FloatView a, DeviceWeight b, FloatView tailA, FloatView tailB, FloatView bias, MatMulArguments arguments, int batch)
         where TWeight : struct, IWeightReader
     {
-        var grid = new Index3D((arguments.N + WideTile - 1) / WideTile, (arguments.M + WideTile - 1) / WideTile, batch);
+        var grid = new Index3D((arguments.N + WideSide - 1) / WideSide, (arguments.M + WideSide - 1) / WideSide, batch);
         WideMatMulLauncher<TWeight>()(new KernelConfig(grid, new Index3D(WideThreads, 1, 1)), c, a, b, tailA, tailB, bias, arguments);
     }
 
@@ -62,43 +62,37 @@ public sealed partial class IlgpuBackend
         var foursA = tileA.Cast<Four>();
         var foursB = tileB.Cast<Four>();
         int tx = Group.IdxX % 16, ty = Group.IdxX / 16;
-        int row0 = Grid.IdxY * WideTile, column0 = Grid.IdxX * WideTile;
+        int row0 = Grid.IdxY * WideSide, column0 = Grid.IdxX * WideSide;
         Four sum00 = default, sum01 = default, sum10 = default, sum11 = default, sum20 = default, sum21 = default, sum30 = default, sum31 = default;
         Four sum40 = default, sum41 = default, sum50 = default, sum51 = default, sum60 = default, sum61 = default, sum70 = default, sum71 = default;
         int main = (p.K + TileK - 1) / TileK, tiles = main + (p.TailK + TileK - 1) / TileK;
         b.Offset = Grid.IdxZ * p.BatchB;
-        Four fromA0 = default, fromA1 = default, fromB0 = default, fromB1 = default; // the next tiles' elements, on their way while these are multiplied
-        TileShare shareA = default, shareB = default;
+        RawFour fromA0 = default, fromA1 = default, fromB0 = default, fromB1 = default; // the next tiles', on their way while these are multiplied
         for (int tile = -1; tile < tiles; tile++)
         {
-            if (tile >= 0)
+            int next = tile + 1;
+            bool inMain = next < main;
+            int k0 = (inMain ? next : next - main) * TileK, depth = inMain ? p.K : p.TailK;
+            var boundsA = new TileBounds { Row0 = row0, Rows = p.M, K0 = k0, Depth = depth };
+            var boundsB = new TileBounds { Row0 = column0, Rows = p.N, K0 = k0, Depth = depth };
+            var shareA = TileShare.Of(WideSide, TileK, inMain && p.ColumnA != 1 ? 0 : 1);
+            var shareB = TileShare.Of(WideSide, TileK, inMain ? p.TransposedB : p.TailRowB == 1 ? 1 : 0);
+            Group.Barrier(); // the tiles are whole
+            if (inMain)
             {
-                StoreShare(tileA, WideStride, shareA, fromA0);
-                StoreShare(tileA, WideStride, shareA.Skip(4), fromA1);
-                StoreShare(tileB, WideStride, shareB, fromB0);
-                StoreShare(tileB, WideStride, shareB.Skip(4), fromB1);
+                var matrix = MatrixA(a, b, p);
+                fromA0 = LoadFour<ReadF32>(matrix, boundsA, shareA);
+                fromA1 = LoadFour<ReadF32>(matrix, boundsA, shareA.Skip(4));
+                fromB0 = LoadFour<TWeight>(b, boundsB, shareB);
+                fromB1 = LoadFour<TWeight>(b, boundsB, shareB.Skip(4));
             }
-
-            Group.Barrier();
-            int k0 = (tile + 1) * TileK;
-            if (tile + 1 < main)
+            else if (next < tiles)
             {
-                shareA = TileShare.Of(WideTile, p.ColumnA == 1);
-                shareB = TileShare.Of(WideTile, p.TransposedB != 0);
-                fromA0 = SourceA(a, p).Read(shareA, row0, k0);
-                fromA1 = SourceA(a, p).Read(shareA.Skip(4), row0, k0);
-                fromB0 = ReadWeight<TWeight>(b, p, shareB, column0, k0);
-                fromB1 = ReadWeight<TWeight>(b, p, shareB.Skip(4), column0, k0);
-            }
-            else if (tile + 1 < tiles)
-            {
-                k0 -= main * TileK;
-                shareA = TileShare.Of(WideTile, true);
-                shareB = TileShare.Of(WideTile, p.TailRowB == 1);
-                fromA0 = TailA(tailA, p).Read(shareA, row0, k0);
-                fromA1 = TailA(tailA, p).Read(shareA.Skip(4), row0, k0);
-                fromB0 = TailB(tailB, p).Read(shareB, column0, k0);
-                fromB1 = TailB(tailB, p).Read(shareB.Skip(4), column0, k0);
+                DeviceWeight matrixA = MatrixTailA(tailA, b, p), matrixB = MatrixTailB(tailB, b, p);
+                fromA0 = LoadFour<ReadF32>(matrixA, boundsA, shareA);
+                fromA1 = LoadFour<ReadF32>(matrixA, boundsA, shareA.Skip(4));
+                fromB0 = LoadFour<ReadF32>(matrixB, boundsB, shareB);
+                fromB1 = LoadFour<ReadF32>(matrixB, boundsB, shareB.Skip(4));
             }
 
             for (int k = 0; k < (tile < 0 ? 0 : TileK); k++)
@@ -123,7 +117,21 @@ public sealed partial class IlgpuBackend
                 sum71 = Four.Add(sum71, a1.W, b1);
             }
 
-            Group.Barrier();
+            Group.Barrier(); // nobody reads the tiles any more
+            if (inMain)
+            {
+                StoreFour<ReadF32>(tileA, WideStride, boundsA, shareA, fromA0, 1);
+                StoreFour<ReadF32>(tileA, WideStride, boundsA, shareA.Skip(4), fromA1, 1);
+                StoreFour<TWeight>(tileB, WideStride, boundsB, shareB, fromB0, 1);
+                StoreFour<TWeight>(tileB, WideStride, boundsB, shareB.Skip(4), fromB1, 1);
+            }
+            else if (next < tiles)
+            {
+                StoreFour<ReadF32>(tileA, WideStride, boundsA, shareA, fromA0, p.TailScale);
+                StoreFour<ReadF32>(tileA, WideStride, boundsA, shareA.Skip(4), fromA1, p.TailScale);
+                StoreFour<ReadF32>(tileB, WideStride, boundsB, shareB, fromB0, 1);
+                StoreFour<ReadF32>(tileB, WideStride, boundsB, shareB.Skip(4), fromB1, 1);
+            }
         }
 
         int row = row0 + 4 * ty, column = column0 + 4 * tx;

@@ -11,33 +11,58 @@ internal struct DeviceWeight
     public int Offset;                // elements before the first row
 }
 
+/// <summary>An element as it lies in memory: reading it waits for nothing, decoding it does.</summary>
+internal struct RawElement
+{
+    public uint Bits;
+    public uint Scale; // Q8_0: the block's, a float16
+}
+
 /// <summary>Reads elements of one weight type, as float32.</summary>
 internal interface IWeightReader
 {
+    static abstract RawElement Load(DeviceWeight w, int row, int column);
+
+    static abstract float Decode(RawElement raw, int column);
+
     static abstract float At(DeviceWeight w, int row, int column);
 }
 
 internal readonly struct ReadF32 : IWeightReader
 {
+    public static RawElement Load(DeviceWeight w, int row, int column) => new() { Bits = Interop.FloatAsInt(w.Floats[w.Offset + row * w.RowStride + column]) };
+
+    public static float Decode(RawElement raw, int column) => Interop.IntAsFloat(raw.Bits);
+
     public static float At(DeviceWeight w, int row, int column) => w.Floats[w.Offset + row * w.RowStride + column];
 }
 
 internal readonly struct ReadBF16 : IWeightReader
 {
-    public static float At(DeviceWeight w, int row, int column) => Interop.IntAsFloat((uint)w.Halves[row * w.RowStride + column] << 16);
+    public static RawElement Load(DeviceWeight w, int row, int column) => new() { Bits = w.Halves[row * w.RowStride + column] };
+
+    public static float Decode(RawElement raw, int column) => Interop.IntAsFloat(raw.Bits << 16);
+
+    public static float At(DeviceWeight w, int row, int column) => Decode(Load(w, row, column), column);
 }
 
 internal readonly struct ReadQ8 : IWeightReader
 {
     private const int BlockHalves = 17;
 
-    public static float At(DeviceWeight w, int row, int column)
+    public static RawElement Load(DeviceWeight w, int row, int column)
     {
-        int block = row * w.RowStride + column / 32 * BlockHalves, within = column % 32;
-        int pair = w.Halves[block + 1 + within / 2];
-        int q = within % 2 == 0 ? pair & 255 : pair >> 8;
-        return FromHalf(w.Halves[block]) * (q < 128 ? q : q - 256);
+        int block = row * w.RowStride + column / 32 * BlockHalves;
+        return new() { Bits = w.Halves[block + 1 + column % 32 / 2], Scale = w.Halves[block] };
     }
+
+    public static float Decode(RawElement raw, int column)
+    {
+        int q = (int)(raw.Bits >> (8 * (column & 1))) & 255; // two a word
+        return FromHalf((int)raw.Scale) * (q - (q & 128) * 2);
+    }
+
+    public static float At(DeviceWeight w, int row, int column) => Decode(Load(w, row, column), column);
 
     /// <summary>A float16 by hand: devices without half precision have no instruction for it.</summary>
     private static float FromHalf(int bits)

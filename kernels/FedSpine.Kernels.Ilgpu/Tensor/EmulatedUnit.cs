@@ -57,7 +57,7 @@ internal readonly struct EmulatedUnit<TFormat> : ITensorUnit where TFormat : str
 {
     private const int Fragments = 0, Sums = 16, Addresses = 48, LaneWords = 50; // of a lane's part of scratch
 
-    public const int ScratchWords = TensorTile.Threads * LaneWords;
+    public static int ScratchWords(int side) => TensorTile.Threads(side) * LaneWords;
 
     public static int Elements => TFormat.Elements;
 
@@ -119,9 +119,9 @@ internal readonly struct EmulatedUnit<TFormat> : ITensorUnit where TFormat : str
         }
     }
 
-    public static void StoreSums(ArrayView<uint> tiles, ArrayView<uint> scratch, int word)
+    public static void StoreSums(ArrayView<uint> tiles, ArrayView<uint> scratch, int word, int stored)
     {
-        for (int sum = 0; sum < 32; sum++)
+        for (int sum = 0; sum < 32 * stored; sum++)
         {
             int row = sum / 16 * TensorTile.FragmentRows + sum % 4 / 2 * 8, column = sum / 4 % 4 * TensorTile.FragmentColumns + sum % 2;
             tiles[word + row * TensorTile.SumWords + column] = scratch[Group.IdxX * LaneWords + Sums + sum];

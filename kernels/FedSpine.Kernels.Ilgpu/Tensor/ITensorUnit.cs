@@ -33,6 +33,6 @@ internal interface ITensorUnit
     /// <summary>Sums += A B for the eight pairs of fragments.</summary>
     static abstract void Multiply(ArrayView<uint> scratch);
 
-    /// <summary>The sums, to where this lane's lie.</summary>
-    static abstract void StoreSums(ArrayView<uint> tiles, ArrayView<uint> scratch, int word);
+    /// <summary>The sums of a warp whose <paramref name="stored"/> is 1, to where this lane's lie.</summary>
+    static abstract void StoreSums(ArrayView<uint> tiles, ArrayView<uint> scratch, int word, int stored);
 }

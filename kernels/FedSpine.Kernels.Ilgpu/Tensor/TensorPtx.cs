@@ -114,7 +114,11 @@ internal readonly struct PtxBF16 : ITensorUnit
 
     public static void Multiply(ArrayView<uint> scratch) => CudaAsm.Emit(TensorPtx.MultiplyBF16);
 
-    public static void StoreSums(ArrayView<uint> tiles, ArrayView<uint> scratch, int word) => CudaAsm.Emit(TensorPtx.StoreSums, word);
+    public static void StoreSums(ArrayView<uint> tiles, ArrayView<uint> scratch, int word, int stored)
+    {
+        if (stored != 0)
+            CudaAsm.Emit(TensorPtx.StoreSums, word);
+    }
 }
 
 /// <summary>tf32 inputs: mma.m16n8k8.</summary>
@@ -141,5 +145,9 @@ internal readonly struct PtxTF32 : ITensorUnit
 
     public static void Multiply(ArrayView<uint> scratch) => CudaAsm.Emit(TensorPtx.MultiplyTF32);
 
-    public static void StoreSums(ArrayView<uint> tiles, ArrayView<uint> scratch, int word) => CudaAsm.Emit(TensorPtx.StoreSums, word);
+    public static void StoreSums(ArrayView<uint> tiles, ArrayView<uint> scratch, int word, int stored)
+    {
+        if (stored != 0)
+            CudaAsm.Emit(TensorPtx.StoreSums, word);
+    }
 }

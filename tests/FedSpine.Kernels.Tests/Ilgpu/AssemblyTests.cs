@@ -13,8 +13,9 @@ public sealed class AssemblyTests(ITestOutputHelper output)
 {
     private static IEnumerable<MethodInfo> TensorProducts =>
         from unit in new[] { typeof(PtxBF16), typeof(PtxTF32) }
+        from tile in new[] { typeof(NarrowTile), typeof(WideTile) }
         from weight in new[] { typeof(ReadF32), typeof(ReadBF16), typeof(ReadQ8) }
-        select typeof(TensorKernels).GetMethod(nameof(TensorKernels.PtxKernel))!.MakeGenericMethod(weight, unit);
+        select typeof(TensorKernels).GetMethod(nameof(TensorKernels.PtxKernel))!.MakeGenericMethod(weight, unit, tile);
 
     [Theory]
     [InlineData(7, 5)]
@@ -30,6 +31,8 @@ public sealed class AssemblyTests(ITestOutputHelper output)
         var resources = texts.AsParallel().AsOrdered().Select(t => (t.Name, Needs: Ptxas.Assemble(t.Text, $"sm_{major}{minor}"))).ToArray();
         foreach (var (name, needs) in resources)
             output.WriteLine($"sm_{major}{minor} {name}: {needs.Registers} registers, {needs.SharedBytes} bytes shared, {needs.StackBytes} stack, {needs.SpillBytes} spilled");
+        // 65,536 registers a multiprocessor: a group of 512 threads, or two of 256.
+        Assert.All(resources.Where(r => r.Name.Contains("Wide", StringComparison.Ordinal)), r => Assert.InRange(r.Needs.Registers, 1, 128));
         Assert.All(resources, r => Assert.True(r.Needs is { SpillBytes: 0, SharedBytes: <= 48 << 10, Registers: > 0 and <= 255 }, $"{r.Name}: {r.Needs}"));
     }
 

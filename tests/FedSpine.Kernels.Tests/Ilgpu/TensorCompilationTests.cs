@@ -16,27 +16,31 @@ public sealed partial class TensorCompilationTests(ITestOutputHelper output)
 {
     private static readonly Type[] Weights = [typeof(ReadF32), typeof(ReadBF16), typeof(ReadQ8)];
 
-    public static TheoryData<int, Type> Targets
+    private static readonly Type[] Tiles = [typeof(NarrowTile), typeof(WideTile)];
+
+    public static TheoryData<int, Type, Type> Targets
     {
         get
         {
-            var data = new TheoryData<int, Type>();
+            var data = new TheoryData<int, Type, Type>();
             foreach (int major in new[] { 8, 9 })
                 foreach (var unit in new[] { typeof(PtxBF16), typeof(PtxTF32) })
-                    data.Add(major, unit);
+                    foreach (var tile in Tiles)
+                        data.Add(major, unit, tile);
             return data;
         }
     }
 
     [Theory, MemberData(nameof(Targets))]
-    public void ToPtx(int major, Type unit)
+    public void ToPtx(int major, Type unit, Type tile)
     {
         using var context = Context.Create(builder => IlgpuDevices.ForKernels(builder.DefaultCPU())); // no driver is touched
         using var backend = new PTXBackend(context, new CudaArchitecture(major, 0), CudaInstructionSet.ISA_80, null!);
+        int sharedWords = TensorTile.SharedWords(tile == typeof(WideTile) ? WideTile.Side : NarrowTile.Side);
         foreach (var weight in Weights)
         {
-            string name = $"sm_{major}0 {unit.Name} {weight.Name}";
-            string text = ((PTXCompiledKernel)OfflineCompilationTests.Compile(backend, typeof(TensorKernels).GetMethod(nameof(TensorKernels.PtxKernel))!.MakeGenericMethod(weight, unit))).PTXAssembly;
+            string name = $"sm_{major}0 {unit.Name} {weight.Name} {tile.Name}";
+            string text = ((PTXCompiledKernel)OfflineCompilationTests.Compile(backend, typeof(TensorKernels).GetMethod(nameof(TensorKernels.PtxKernel))!.MakeGenericMethod(weight, unit, tile))).PTXAssembly;
             string[] mustHave =
             [
                 ".visible .entry", unit == typeof(PtxBF16) ? TensorPtx.MultiplyBF16 : TensorPtx.MultiplyTF32,
@@ -50,8 +54,8 @@ public sealed partial class TensorCompilationTests(ITestOutputHelper output)
             Assert.Single(Regex.Matches(text, Regex.Escape(TensorPtx.Begin))); // registers are declared once, before they are used
             Assert.Equal(text.IndexOf("tc_", StringComparison.Ordinal), text.IndexOf(TensorPtx.Begin, StringComparison.Ordinal) + ".reg .b32 ".Length);
             // The texts name the shared memory: there is one allocation, of that name, for 16-byte accesses, within what any device gives a group.
-            Assert.Equal(string.Create(CultureInfo.InvariantCulture, $".shared .align 16 .b8 {TensorPtx.SharedName}[{4 * TensorTile.SharedWords}]"), Assert.Single(SharedDeclaration().Matches(text)).Value);
-            Assert.True(4 * TensorTile.SharedWords <= 48 << 10);
+            Assert.Equal(string.Create(CultureInfo.InvariantCulture, $".shared .align 16 .b8 {TensorPtx.SharedName}[{4 * sharedWords}]"), Assert.Single(SharedDeclaration().Matches(text)).Value);
+            Assert.True(4 * sharedWords <= 48 << 10);
             Assert.DoesNotContain("%tid.y", text); // a warp is 32 threads that follow one another along x
             output.WriteLine($"{name}: {text.Length} characters; {SharedDeclaration().Match(text).Value}; {string.Join(", ", RegisterDeclaration().Matches(text).Select(m => m.Value))}; fragments and sums {TensorPtx.Begin[..TensorPtx.Begin.IndexOf("mov", StringComparison.Ordinal)]}");
         }
@@ -65,9 +69,9 @@ public sealed partial class TensorCompilationTests(ITestOutputHelper output)
         using var backend = new CLBackend(context, least, CLDeviceVendor.Other, CLCVersion.CL20);
         foreach (var weight in Weights)
         {
-            foreach (var unit in new[] { typeof(EmulatedUnit<FormatBF16>), typeof(EmulatedUnit<FormatTF32>) })
+            foreach (var (unit, tile) in from unit in new[] { typeof(EmulatedUnit<FormatBF16>), typeof(EmulatedUnit<FormatTF32>) } from tile in Tiles select (unit, tile))
             {
-                string text = ((CLCompiledKernel)OfflineCompilationTests.Compile(backend, typeof(TensorKernels).GetMethod(nameof(TensorKernels.EmulatedKernel))!.MakeGenericMethod(weight, unit))).Source;
+                string text = ((CLCompiledKernel)OfflineCompilationTests.Compile(backend, typeof(TensorKernels).GetMethod(nameof(TensorKernels.EmulatedKernel))!.MakeGenericMethod(weight, unit, tile))).Source;
                 Assert.Contains("kernel void", text);
                 Assert.DoesNotContain("double", text);
             }

@@ -12,34 +12,37 @@ public sealed class TensorTileTests
 {
     private const uint SharedAddress = 1024; // where a driver may put it
 
-    public static TheoryData<MatMulPrecision, int, int, int> Shapes
+    public static TheoryData<MatMulPrecision, int, int, int, int> Shapes
     {
         get
         {
-            var data = new TheoryData<MatMulPrecision, int, int, int>();
+            var data = new TheoryData<MatMulPrecision, int, int, int, int>();
             foreach (var precision in new[] { MatMulPrecision.BF16, MatMulPrecision.TF32 })
                 foreach (var (M, N, K) in new[] { (64, 64, 64), (64, 64, 32), (1, 1, 1), (64, 64, 77), (63, 61, 31), (17, 33, 16), (33, 9, 5), (16, 8, 15) })
-                    data.Add(precision, M, N, K);
+                    data.Add(precision, M, N, K, NarrowTile.Side);
+            foreach (var precision in new[] { MatMulPrecision.BF16, MatMulPrecision.TF32 })
+                foreach (var (M, N, K) in new[] { (128, 128, 64), (127, 97, 45), (65, 128, 16) })
+                    data.Add(precision, M, N, K, WideTile.Side);
             return data;
         }
     }
 
     /// <summary>Every element of C is where the kernel takes it from, whatever M, N and K leave of the tiles.</summary>
     [Theory, MemberData(nameof(Shapes))]
-    public void WarpsMultiplyAsDocumented(MatMulPrecision precision, int M, int N, int K)
+    public void WarpsMultiplyAsDocumented(MatMulPrecision precision, int M, int N, int K, int side)
     {
         bool bf16 = precision == MatMulPrecision.BF16;
         int elements = bf16 ? PtxBF16.Elements : PtxTF32.Elements, depth = TensorTile.Words * elements;
         float[] a = TestData.Uniform(M * K, 1), b = TestData.Uniform(N * K, 2);
-        var shared = new byte[TensorTile.SharedWords * 4];
+        var shared = new byte[TensorTile.SharedWords(side) * 4];
         Array.Fill(shared, (byte)0xFF); // NaN, until it is written
-        var warps = Enumerable.Range(0, TensorTile.Threads / 32).Select(_ => new PtxWarp(shared, [], TensorPtx.SharedName, SharedAddress)).ToArray();
+        var warps = Enumerable.Range(0, TensorTile.Threads(side) / 32).Select(_ => new PtxWarp(shared, [], TensorPtx.SharedName, SharedAddress)).ToArray();
         foreach (var warp in warps)
             warp.Run(TensorPtx.Begin);
         for (int step = 0; step * depth < K; step++)
         {
-            Fill(TensorTile.BufferA(step % 2), a, M, step, alongK: step % 2);
-            Fill(TensorTile.BufferB(step % 2), b, N, step, alongK: 1);
+            Fill(TensorTile.BufferA(step % 2, side), a, M, step, alongK: step % 2);
+            Fill(TensorTile.BufferB(step % 2, side), b, N, step, alongK: 1);
             for (int w = 0; w < warps.Length; w++)
             {
                 int warp = w;
@@ -47,23 +50,31 @@ public sealed class TensorTileTests
                 {
                     int at = word;
                     warps[w].Run(TensorPtx.Load,
-                        Lanes(lane => TensorTile.BufferA(step % 2) + TensorTile.Word(TensorTile.WarpRow(warp), 0) + TensorTile.LaneA(lane) + at),
-                        Lanes(lane => TensorTile.BufferB(step % 2) + TensorTile.Word(TensorTile.WarpColumn(warp), 0) + TensorTile.LaneB(lane) + at));
+                        Lanes(lane => TensorTile.BufferA(step % 2, side) + TensorTile.Word(TensorTile.WarpRow(warp, side), 0) + TensorTile.LaneA(lane) + at),
+                        Lanes(lane => TensorTile.BufferB(step % 2, side) + TensorTile.Word(TensorTile.WarpColumn(warp, side), 0) + TensorTile.LaneB(lane) + at));
                     warps[w].Run(bf16 ? TensorPtx.MultiplyBF16 : TensorPtx.MultiplyTF32);
                 }
             }
         }
 
-        for (int w = 0; w < warps.Length; w++)
+        var sums = new float[TensorTile.Rows(side), TensorTile.Rows(side)];
+        for (int block = 0; block < side / 2 * (side / 2); block++)
         {
-            int warp = w;
-            warps[w].Run(TensorPtx.StoreSums, Lanes(lane => TensorTile.WarpSum(warp) + TensorTile.LaneSum(lane)));
+            for (int w = 0; w < warps.Length; w++)
+            {
+                int warp = w;
+                if (TensorTile.WarpBlock(w, side) == block)
+                    warps[w].Run(TensorPtx.StoreSums, Lanes(lane => TensorTile.WarpSum(warp, side) + TensorTile.LaneSum(lane)));
+            }
+
+            for (int i = 0; i < TensorTile.BlockSide; i++)
+                for (int j = 0; j < TensorTile.BlockSide; j++)
+                    sums[block / (side / 2) * TensorTile.BlockSide + i, block % (side / 2) * TensorTile.BlockSide + j] = MemoryMarshal.Cast<byte, float>(shared)[i * TensorTile.SumWords + j];
         }
 
-        var sums = MemoryMarshal.Cast<byte, float>(shared);
-        for (int i = 0; i < TensorTile.Rows; i++)
+        for (int i = 0; i < TensorTile.Rows(side); i++)
         {
-            for (int j = 0; j < TensorTile.Rows; j++)
+            for (int j = 0; j < TensorTile.Rows(side); j++)
             {
                 double expected = 0, magnitude = 0;
                 for (int k = 0; k < K && i < M && j < N; k++)
@@ -73,23 +84,27 @@ public sealed class TensorTileTests
                     magnitude += Math.Abs(product);
                 }
 
-                float actual = sums[i * TensorTile.SumWords + j];
+                float actual = sums[i, j];
                 Assert.True(Math.Abs(actual - expected) <= 1e-6 * magnitude, $"C[{i}, {j}] is {actual}, expected {expected}");
             }
         }
 
+        int FillRow(int index, int alongK) => alongK != 0 ? index / TensorTile.Words : index % TensorTile.Rows(side);
+
+        int FillWord(int index, int alongK) => alongK != 0 ? index % TensorTile.Words : index / TensorTile.Rows(side);
+
         void Fill(int tile, float[] x, int rows, int step, int alongK)
         {
-            for (int index = 0; index < TensorTile.Rows * TensorTile.Words; index += 32)
+            for (int index = 0; index < TensorTile.Rows(side) * TensorTile.Words; index += 32)
             {
                 int first = index;
                 float Element(int lane, int part)
                 {
-                    int row = TensorTile.FillRow(first + lane, alongK), k = step * depth + TensorTile.FillWord(first + lane, alongK) * elements + part;
+                    int row = FillRow(first + lane, alongK), k = step * depth + FillWord(first + lane, alongK) * elements + part;
                     return row < rows && k < K ? x[row * K + k] : 0;
                 }
 
-                var words = Lanes(lane => tile + TensorTile.Word(TensorTile.FillRow(first + lane, alongK), TensorTile.FillWord(first + lane, alongK)));
+                var words = Lanes(lane => tile + TensorTile.Word(FillRow(first + lane, alongK), FillWord(first + lane, alongK)));
                 var even = Lanes(lane => BitConverter.SingleToInt32Bits(Element(lane, 0)));
                 if (bf16)
                     warps[0].Run(TensorPtx.StoreBF16, words, even, Lanes(lane => BitConverter.SingleToInt32Bits(Element(lane, 1))));
@@ -102,7 +117,7 @@ public sealed class TensorTileTests
     [Fact]
     public void CopiesArriveWhereTheyShouldWithZerosOutside()
     {
-        var shared = new byte[TensorTile.SharedWords * 4];
+        var shared = new byte[TensorTile.SharedWords(NarrowTile.Side) * 4];
         Array.Fill(shared, (byte)0xFF);
         var global = Enumerable.Range(0, 1024).Select(i => (byte)i).ToArray();
         var warp = new PtxWarp(shared, global, TensorPtx.SharedName, SharedAddress);
@@ -122,7 +137,7 @@ public sealed class TensorTileTests
     [Fact]
     public void PairsAreStoredAsTheyLieInMemory()
     {
-        var shared = new byte[TensorTile.SharedWords * 4];
+        var shared = new byte[TensorTile.SharedWords(NarrowTile.Side) * 4];
         var warp = new PtxWarp(shared, [], TensorPtx.SharedName, SharedAddress);
         warp.Run(TensorPtx.Begin);
         warp.Run(TensorPtx.StoreBF16, Lanes(lane => lane), Lanes(_ => BitConverter.SingleToInt32Bits(1)), Lanes(_ => BitConverter.SingleToInt32Bits(2.001f)));
@@ -140,17 +155,17 @@ public sealed class TensorTileTests
             Assert.Equal(32, Enumerable.Range(half, 16).SelectMany(lane => new[] { TensorTile.LaneSum(lane), TensorTile.LaneSum(lane) + 1 }.Select(w => w % 32)).Distinct().Count());
     }
 
-    [Fact]
-    public void EveryWordIsFilledOnceAndTheSumsFit()
+    [Theory]
+    [InlineData(2)]
+    [InlineData(4)]
+    public void TheSumsFitAndEveryWarpHasItsPlace(int side)
     {
-        foreach (int alongK in new[] { 0, 1 })
-        {
-            var words = Enumerable.Range(0, TensorTile.Rows * TensorTile.Words).Select(i => (TensorTile.FillRow(i, alongK), TensorTile.FillWord(i, alongK))).ToHashSet();
-            Assert.Equal(TensorTile.Rows * TensorTile.Words, words.Count);
-            Assert.All(words, w => Assert.True(w.Item1 < TensorTile.Rows && w.Item2 < TensorTile.Words));
-        }
-
-        Assert.True((TensorTile.Rows - 1) * TensorTile.SumWords + TensorTile.Rows <= TensorTile.SharedWords);
+        Assert.True(TensorTile.BlockSide * TensorTile.SumWords <= TensorTile.SharedWords(side));
+        // Every warp has a place of its own: in one of the blocks, and there.
+        int warps = side * side;
+        Assert.Equal(warps, Enumerable.Range(0, warps).Select(w => (TensorTile.WarpBlock(w, side), TensorTile.WarpSum(w, side))).Distinct().Count());
+        Assert.All(Enumerable.Range(0, warps), w => Assert.InRange(TensorTile.WarpBlock(w, side), 0, warps / 4 - 1));
+        Assert.Equal(0, TensorTile.Rows(side) * TensorTile.Words % (4 * TensorTile.Threads(side))); // a thread reads four words, or eight
         Assert.Equal(0, TensorTile.RowWords % 4); // 16 bytes
     }
 
