@@ -128,38 +128,48 @@ public sealed partial class IlgpuBackend
     {
         var shared = SharedMemory.Allocate<float>(MaxGroup);
         int n = Grid.IdxX;
-        float y0 = 0, y1 = 0, y2 = 0, y3 = 0;
-        for (int k = Group.IdxX; k < p.In; k += Group.DimX)
+        Four sums = default; // of up to four rows
+        int k = Group.IdxX, step = Group.DimX;
+        for (; k + 7 * step < p.In; k += 8 * step)
         {
-            float weight = TWeight.At(w, n, k);
-            y0 += weight * x[k];
-            if (p.Rows > 1)
-                y1 += weight * x[p.In + k];
-            if (p.Rows > 2)
-                y2 += weight * x[2 * p.In + k];
-            if (p.Rows > 3)
-                y3 += weight * x[3 * p.In + k];
+            // Eight reads are on their way before the first is waited for: decoding is as fast as W arrives.
+            RawElement w0 = TWeight.Load(w, n, k), w1 = TWeight.Load(w, n, k + step), w2 = TWeight.Load(w, n, k + 2 * step), w3 = TWeight.Load(w, n, k + 3 * step);
+            RawElement w4 = TWeight.Load(w, n, k + 4 * step), w5 = TWeight.Load(w, n, k + 5 * step), w6 = TWeight.Load(w, n, k + 6 * step), w7 = TWeight.Load(w, n, k + 7 * step);
+            sums = AddRows(sums, TWeight.Decode(w0, k), x, k, p.In, p.Rows);
+            sums = AddRows(sums, TWeight.Decode(w1, k + step), x, k + step, p.In, p.Rows);
+            sums = AddRows(sums, TWeight.Decode(w2, k + 2 * step), x, k + 2 * step, p.In, p.Rows);
+            sums = AddRows(sums, TWeight.Decode(w3, k + 3 * step), x, k + 3 * step, p.In, p.Rows);
+            sums = AddRows(sums, TWeight.Decode(w4, k + 4 * step), x, k + 4 * step, p.In, p.Rows);
+            sums = AddRows(sums, TWeight.Decode(w5, k + 5 * step), x, k + 5 * step, p.In, p.Rows);
+            sums = AddRows(sums, TWeight.Decode(w6, k + 6 * step), x, k + 6 * step, p.In, p.Rows);
+            sums = AddRows(sums, TWeight.Decode(w7, k + 7 * step), x, k + 7 * step, p.In, p.Rows);
         }
 
-        for (int k = Group.IdxX; k < p.Rank; k += Group.DimX)
-        {
-            float weight = p.Scale * b[n * p.Rank + k];
-            y0 += weight * xa[k];
-            if (p.Rows > 1)
-                y1 += weight * xa[p.Rank + k];
-            if (p.Rows > 2)
-                y2 += weight * xa[2 * p.Rank + k];
-            if (p.Rows > 3)
-                y3 += weight * xa[3 * p.Rank + k];
-        }
+        for (; k < p.In; k += step)
+            sums = AddRows(sums, TWeight.At(w, n, k), x, k, p.In, p.Rows);
+        for (k = Group.IdxX; k < p.Rank; k += step)
+            sums = AddRows(sums, p.Scale * b[n * p.Rank + k], xa, k, p.Rank, p.Rows);
 
-        StoreSum(y, bias, p, n, 0, GroupSum(shared, y0));
+        StoreSum(y, bias, p, n, 0, GroupSum(shared, sums.X));
         if (p.Rows > 1)
-            StoreSum(y, bias, p, n, 1, GroupSum(shared, y1));
+            StoreSum(y, bias, p, n, 1, GroupSum(shared, sums.Y));
         if (p.Rows > 2)
-            StoreSum(y, bias, p, n, 2, GroupSum(shared, y2));
+            StoreSum(y, bias, p, n, 2, GroupSum(shared, sums.Z));
         if (p.Rows > 3)
-            StoreSum(y, bias, p, n, 3, GroupSum(shared, y3));
+            StoreSum(y, bias, p, n, 3, GroupSum(shared, sums.W));
+    }
+
+    /// <summary>Sums + weight times element k of every row.</summary>
+    private static Four AddRows(Four sums, float weight, FloatView x, int k, int stride, int rows)
+    {
+        sums.X += weight * x[k];
+        if (rows > 1)
+            sums.Y += weight * x[stride + k];
+        if (rows > 2)
+            sums.Z += weight * x[2 * stride + k];
+        if (rows > 3)
+            sums.W += weight * x[3 * stride + k];
+        return sums;
     }
 
     private static void StoreSum(FloatView y, FloatView bias, LinearRowsArguments p, int n, int row, float sum)

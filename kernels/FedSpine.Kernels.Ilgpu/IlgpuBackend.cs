@@ -39,7 +39,7 @@ public sealed partial class IlgpuBackend : IComputeBackend
         _context = context;
         _accelerator = device.CreateAccelerator(context);
         _group = 1 << int.Log2(Math.Min(MaxGroup, _accelerator.MaxNumThreadsPerGroup));
-        _attentionGroup = Math.Min(_group, 64);
+        _attentionGroup = Math.Min(_group, MaxAttentionGroup);
         _ring = new UploadRing(_accelerator);
         _scratch = new IlgpuArena(this, 2 * NormParts * sizeof(float));
     }
