@@ -1,6 +1,7 @@
 using FedSpine.Kernels.Memory;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
 
 namespace FedSpine.Kernels.Ilgpu;
 
@@ -51,5 +52,5 @@ public sealed partial class IlgpuBackend
     }
 
     private InsufficientMemoryException NoRoom(long bytes, AcceleratorException? refused) => new(FormattableString.Invariant(
-        $"{bytes:N0} bytes do not fit on {Name}: {FreeBytes:N0} of its {TotalBytes:N0} bytes are free"), refused);
+        $"{bytes:N0} bytes do not fit on {Name}: {FreeBytes:N0} of its {TotalBytes:N0} bytes are free{(_accelerator is CLAccelerator ? ", less what other programs have" : "")}"), refused); // OpenCL cannot say
 }
