@@ -1,5 +1,3 @@
-using ILGPU;
-
 namespace FedSpine.Kernels.Ilgpu;
 
 /// <summary>A value for each of eight rows, in registers; 32 bytes in shared memory.</summary>

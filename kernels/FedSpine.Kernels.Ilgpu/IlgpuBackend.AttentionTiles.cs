@@ -191,7 +191,12 @@ public sealed partial class IlgpuBackend
     }
 
     /// <summary>As for one value a thread.</summary>
-    private static Eight GroupSum(ArrayView<Eight> shared, Eight value)
+    private static Eight GroupSum(ArrayView<Eight> shared, Eight value) => GroupFold<FoldSum>(shared, value);
+
+    /// <summary>As for one value a thread.</summary>
+    private static Eight GroupMax(ArrayView<Eight> shared, Eight value) => GroupFold<FoldMax>(shared, value);
+
+    private static Eight GroupFold<TFold>(ArrayView<Eight> shared, Eight value) where TFold : struct, IFold
     {
         int i = Group.IdxX;
         Group.Barrier();
@@ -200,27 +205,25 @@ public sealed partial class IlgpuBackend
         for (int half = Group.DimX / 2; half > 0; half /= 2)
         {
             if (i < half)
-                shared[i] = Eight.Plus(shared[i], shared[i + half]);
+                shared[i] = TFold.Of(shared[i], shared[i + half]);
             Group.Barrier();
         }
 
         return shared[0];
     }
 
-    /// <summary>As for one value a thread.</summary>
-    private static Eight GroupMax(ArrayView<Eight> shared, Eight value)
+    private interface IFold
     {
-        int i = Group.IdxX;
-        Group.Barrier();
-        shared[i] = value;
-        Group.Barrier();
-        for (int half = Group.DimX / 2; half > 0; half /= 2)
-        {
-            if (i < half)
-                shared[i] = Eight.Max(shared[i], shared[i + half]);
-            Group.Barrier();
-        }
+        static abstract Eight Of(Eight a, Eight b);
+    }
 
-        return shared[0];
+    private readonly struct FoldSum : IFold
+    {
+        public static Eight Of(Eight a, Eight b) => Eight.Plus(a, b);
+    }
+
+    private readonly struct FoldMax : IFold
+    {
+        public static Eight Of(Eight a, Eight b) => Eight.Max(a, b);
     }
 }

@@ -132,7 +132,7 @@ public sealed partial class IlgpuBackend
         int k = Group.IdxX, step = Group.DimX;
         for (; k + 7 * step < p.In; k += 8 * step)
         {
-            // Eight reads are on their way before the first is waited for: decoding is as fast as W arrives.
+            // Eight reads are asked for before the first is used: decoding is as fast as W arrives.
             RawElement w0 = TWeight.Load(w, n, k), w1 = TWeight.Load(w, n, k + step), w2 = TWeight.Load(w, n, k + 2 * step), w3 = TWeight.Load(w, n, k + 3 * step);
             RawElement w4 = TWeight.Load(w, n, k + 4 * step), w5 = TWeight.Load(w, n, k + 5 * step), w6 = TWeight.Load(w, n, k + 6 * step), w7 = TWeight.Load(w, n, k + 7 * step);
             sums = AddRows(sums, TWeight.Decode(w0, k), x, k, p.In, p.Rows);

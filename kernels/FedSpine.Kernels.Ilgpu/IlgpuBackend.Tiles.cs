@@ -1,15 +1,17 @@
+using ILGPU;
+
 namespace FedSpine.Kernels.Ilgpu;
 
 public sealed partial class IlgpuBackend
 {
-    private static DeviceWeight MatrixA(FloatView a, DeviceWeight b, in MatMulArguments p) => new()
+    internal static DeviceWeight MatrixA(FloatView a, DeviceWeight b, in MatMulArguments p) => new()
     {
-        Floats = a, Halves = b.Halves, Offset = ILGPU.Grid.IdxZ * p.BatchA, RowStride = p.ColumnA == 1 ? p.RowA : p.ColumnA,
+        Floats = a, Halves = b.Halves, Offset = Grid.IdxZ * p.BatchA, RowStride = p.ColumnA == 1 ? p.RowA : p.ColumnA,
     };
 
-    private static DeviceWeight MatrixTailA(FloatView a, DeviceWeight b, in MatMulArguments p) => new() { Floats = a, Halves = b.Halves, RowStride = p.TailK };
+    internal static DeviceWeight MatrixTailA(FloatView a, DeviceWeight b, in MatMulArguments p) => new() { Floats = a, Halves = b.Halves, RowStride = p.TailK };
 
-    private static DeviceWeight MatrixTailB(FloatView tail, DeviceWeight b, in MatMulArguments p) =>
+    internal static DeviceWeight MatrixTailB(FloatView tail, DeviceWeight b, in MatMulArguments p) =>
         new() { Floats = tail, Halves = b.Halves, RowStride = p.TailRowB == 1 ? p.TailColumnB : p.TailRowB };
 
     /// <summary>Four elements of a thread's share.</summary>

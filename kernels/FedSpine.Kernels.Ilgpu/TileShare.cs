@@ -13,9 +13,12 @@ internal struct TileShare
 
     /// <param name="rows">Rows of the tile.</param>
     /// <param name="depth">Its elements, or words, along k.</param>
-    public static TileShare Of(int rows, int depth, int alongK) => alongK != 0
-        ? new() { I = Group.IdxX / depth, K = Group.IdxX % depth, StepI = Group.DimX / depth, AlongK = 1 }
-        : new() { I = Group.IdxX % rows, K = Group.IdxX / rows, StepK = Group.DimX / rows };
+    public static TileShare Of(int rows, int depth, int alongK) => Of(rows, depth, alongK, Group.IdxX, Group.DimX);
+
+    /// <param name="threads">A multiple of the side that lies together: depth, or rows.</param>
+    public static TileShare Of(int rows, int depth, int alongK, int thread, int threads) => alongK != 0
+        ? new() { I = thread / depth, K = thread % depth, StepI = threads / depth, AlongK = 1 }
+        : new() { I = thread % rows, K = thread / rows, StepK = threads / rows };
 
     public readonly TileShare Skip(int elements) => new() { I = I + elements * StepI, K = K + elements * StepK, StepI = StepI, StepK = StepK, AlongK = AlongK };
 }

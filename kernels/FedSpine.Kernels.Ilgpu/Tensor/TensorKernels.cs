@@ -40,11 +40,7 @@ internal static class TensorKernels
         int depth = TensorTile.Words * TUnit.Elements;
         int main = (p.Product.K + depth - 1) / depth, steps = main + (p.Product.TailK + depth - 1) / depth;
         int row0 = Grid.IdxY * TensorTile.Rows(side), column0 = Grid.IdxX * TensorTile.Rows(side);
-        var x = new DeviceWeight
-        {
-            Floats = a, Halves = b.Halves, Offset = Grid.IdxZ * p.Product.BatchA,
-            RowStride = p.Product.ColumnA == 1 ? p.Product.RowA : p.Product.ColumnA,
-        };
+        var x = IlgpuBackend.MatrixA(a, b, p.Product);
         b.Offset = Grid.IdxZ * p.Product.BatchB;
         Words fromA0 = default, fromA1 = default, fromB0 = default, fromB1 = default; // the next step's, where they pass through registers
         TUnit.Begin(scratch);
@@ -72,11 +68,8 @@ internal static class TensorKernels
             }
             else if (next < steps)
             {
-                var tail = new DeviceWeight { Floats = tailA, Halves = b.Halves, RowStride = p.Product.TailK };
-                Load<ReadF32, TUnit, TTile>(ref fromA0, ref fromA1, tail, boundsA, shareA);
-                tail.Floats = tailB;
-                tail.RowStride = p.Product.TailRowB == 1 ? p.Product.TailColumnB : p.Product.TailRowB;
-                Load<ReadF32, TUnit, TTile>(ref fromB0, ref fromB1, tail, boundsB, shareB);
+                Load<ReadF32, TUnit, TTile>(ref fromA0, ref fromA1, IlgpuBackend.MatrixTailA(tailA, b, p.Product), boundsA, shareA);
+                Load<ReadF32, TUnit, TTile>(ref fromB0, ref fromB1, IlgpuBackend.MatrixTailB(tailB, b, p.Product), boundsB, shareB);
             }
 
             if (step >= 0)

@@ -158,8 +158,17 @@ public sealed class TensorTileTests
     [Theory]
     [InlineData(2)]
     [InlineData(4)]
-    public void TheSumsFitAndEveryWarpHasItsPlace(int side)
+    public void EveryWordIsFilledOnceAndTheSumsFit(int side)
     {
+        int rows = TensorTile.Rows(side), threads = TensorTile.Threads(side), each = rows * TensorTile.Words / threads;
+        foreach (int alongK in new[] { 0, 1 })
+        {
+            var words = Enumerable.Range(0, threads).Select(thread => TileShare.Of(rows, TensorTile.Words, alongK, thread, threads))
+                .SelectMany(share => Enumerable.Range(0, each).Select(share.Skip)).Select(share => (share.I, share.K)).ToHashSet();
+            Assert.Equal(rows * TensorTile.Words, words.Count);
+            Assert.All(words, w => Assert.True(w.I < rows && w.K < TensorTile.Words));
+        }
+
         Assert.True(TensorTile.BlockSide * TensorTile.SumWords <= TensorTile.SharedWords(side));
         // Every warp has a place of its own: in one of the blocks, and there.
         int warps = side * side;
